@@ -1,0 +1,21 @@
+//! What an event is: its fields, its name, and the compact row it travels as.
+//!
+//! An event is parsed once, at the door, into a [row](rows) that the journal stores and every
+//! sink reads without parsing anything again. The fields are those of the OpenTelemetry log data
+//! model, so that whatever arrives — NDJSON today, OTLP later — has one shape from there on.
+//!
+//! | question | module |
+//! |---|---|
+//! | Which fields has an event? | [`event`] |
+//! | What names an event for ever? | [`name`] |
+//! | How is an event stored between the door and the sink? | [`rows`] |
+//! | How does JSON become events? | [`json`] |
+
+pub mod event;
+pub mod json;
+pub mod name;
+pub mod rows;
+
+pub use event::{Body, Event};
+pub use name::{JournalId, Position};
+pub use rows::{EncodeError, Rows, RowsIter};

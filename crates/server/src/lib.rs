@@ -1,0 +1,1 @@
+//! Sources, lanes, configuration, HTTP API and telemetry around the journal and the sinks.
