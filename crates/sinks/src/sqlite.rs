@@ -1,0 +1,1 @@
+//! How do events reach a SQLite database exactly once?
