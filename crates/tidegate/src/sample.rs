@@ -82,6 +82,54 @@ impl Outcome {
         }
     }
 
+    /// The outcome in words that finish the sentence "the attempt ended …".
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Ok => "delivered",
+            Self::Partial { .. } => "delivered in part",
+            Self::Throttled { .. } => "refused by a rate limit",
+            Self::TooLarge => "refused as too large",
+            Self::Overloaded => "refused by an overloaded backend",
+            Self::TimedOut => "without an answer in time",
+            Self::Unreachable => "without reaching the backend",
+            Self::Rejected => "with its data refused",
+        }
+    }
+
+    /// The outcome as a label of metrics: one word of a fixed set.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        Self::LABELS[self.index()]
+    }
+
+    /// The labels of all outcomes, in the order of their indices.
+    pub const LABELS: [&str; 8] = [
+        "ok",
+        "partial",
+        "throttled",
+        "too_large",
+        "overloaded",
+        "timed_out",
+        "unreachable",
+        "rejected",
+    ];
+
+    /// The place of this kind of outcome in [`Self::LABELS`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Ok => 0,
+            Self::Partial { .. } => 1,
+            Self::Throttled { .. } => 2,
+            Self::TooLarge => 3,
+            Self::Overloaded => 4,
+            Self::TimedOut => 5,
+            Self::Unreachable => 6,
+            Self::Rejected => 7,
+        }
+    }
+
     /// Whether the same batch may succeed later, unchanged.
     #[must_use]
     pub const fn is_retryable(self) -> bool {

@@ -1,0 +1,167 @@
+//! How large may a batch be under a latency target? Climb by steps, step back by a factor.
+//!
+//! Additive increase, multiplicative decrease (Chiu and Jain, 1989), on the batch size at a given
+//! concurrency: a full batch inside the target earns a step, a miss costs a tenth. It needs no
+//! model of the backend and forgets quickly, which is why it is hard to beat on real databases,
+//! whose capacity drifts within seconds.
+//!
+//! A stall hits every attempt in flight at once. That is one observation, so one decrease: misses
+//! of attempts that left before the last decrease are not counted again.
+
+use std::time::Duration;
+
+use super::{Controller, scaled};
+use crate::error::{SettingError, within};
+use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
+
+/// How AIMD moves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Attempt latency that a batch should stay under, 1 ms to 1 h. Default 100 ms.
+    pub target: Duration,
+    /// Items added after a full batch inside the target, 1 to 100,000. Default 10.
+    pub step: u32,
+    /// Factor on the size after a miss, an error or a timeout, .1 to .99. Default .9.
+    pub decrease: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { target: Duration::from_millis(100), step: 10, decrease: 0.9 }
+    }
+}
+
+/// Additive increase, multiplicative decrease of the batch size.
+#[derive(Debug, Clone)]
+pub struct Aimd {
+    settings: Settings,
+    bounds: Bounds,
+    plan: Plan,
+    lowered_at: Option<Moment>,
+}
+
+impl Aimd {
+    /// The controller, beginning with the plan `first`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] when a setting is out of its range.
+    pub fn new(settings: Settings, first: Plan, bounds: Bounds) -> Result<Self, SettingError> {
+        let target_ms = settings.target.as_secs_f64() * 1e3;
+        within("target_ms", target_ms, 1.0..=3_600_000.0)?;
+        within("controller.step", settings.step, 1..=100_000)?;
+        within("controller.decrease", settings.decrease, 0.1..=0.99)?;
+        Ok(Self { settings, bounds, plan: first, lowered_at: None })
+    }
+
+    fn raise(&mut self, sample: &Sample) -> Option<Change> {
+        let size =
+            self.plan.batch_size.saturating_add(self.settings.step).min(self.bounds.batch_size_max);
+        if !sample.sent.full || size == self.plan.batch_size {
+            return None;
+        }
+        self.plan.batch_size = size;
+        let reason = format!(
+            "raised by {}: a full batch of {} took {:.1?} of {:.0?} allowed",
+            self.settings.step, sample.sent.items, sample.latency, self.settings.target
+        );
+        Some(Change { plan: self.plan, reason: reason.into() })
+    }
+
+    fn lower(&mut self, sample: &Sample) -> Option<Change> {
+        let already = self.lowered_at.is_some_and(|at| sample.sent.at < at);
+        let size = scaled(self.plan.batch_size, self.settings.decrease, &self.bounds);
+        if already || size == self.plan.batch_size {
+            return None;
+        }
+        self.lowered_at = Some(sample.at);
+        self.plan.batch_size = size;
+        let reason = match sample.outcome {
+            Outcome::Ok | Outcome::Partial { .. } => format!(
+                "lowered × {}: a batch of {} took {:.1?}, over the target of {:.0?}",
+                self.settings.decrease, sample.sent.items, sample.latency, self.settings.target
+            ),
+            outcome => format!(
+                "lowered × {}: a batch of {} ended {}",
+                self.settings.decrease,
+                sample.sent.items,
+                outcome.describe()
+            ),
+        };
+        Some(Change { plan: self.plan, reason: reason.into() })
+    }
+}
+
+impl Controller for Aimd {
+    fn name(&self) -> &'static str {
+        "aimd"
+    }
+
+    fn start(&mut self, _now: Moment) -> Plan {
+        self.plan
+    }
+
+    fn sample(&mut self, sample: &Sample) -> Option<Change> {
+        let late = sample.latency > self.settings.target;
+        match sample.outcome {
+            Outcome::Ok | Outcome::Partial { .. } if !late => self.raise(sample),
+            // A rate limit is about requests a second, refused data about the data: neither says
+            // that a smaller batch would fare better.
+            Outcome::Throttled { .. } | Outcome::Rejected => None,
+            // The size itself is refused, whether the batch was full or not.
+            Outcome::TooLarge => self.lower(sample),
+            _ if sample.sent.full => self.lower(sample),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::tests::{first_plan, sample};
+
+    fn aimd() -> Aimd {
+        Aimd::new(Settings::default(), first_plan(100), Bounds::default()).unwrap()
+    }
+
+    fn size(change: Option<Change>) -> Option<u32> {
+        change.map(|change| change.plan.batch_size)
+    }
+
+    #[test]
+    fn a_full_batch_inside_the_target_earns_a_step() {
+        let mut aimd = aimd();
+        let change = aimd.sample(&sample(0, 20, 100, Outcome::Ok)).unwrap();
+        assert_eq!(change.plan.batch_size, 110);
+        assert_eq!(change.reason, "raised by 10: a full batch of 100 took 20.0ms of 100ms allowed");
+    }
+
+    #[test]
+    fn a_miss_costs_a_tenth_once_for_all_that_were_in_flight() {
+        let mut aimd = aimd();
+        assert_eq!(size(aimd.sample(&sample(0, 150, 100, Outcome::Ok))), Some(90));
+        assert_eq!(aimd.sample(&sample(10, 150, 100, Outcome::Ok)), None);
+        assert_eq!(size(aimd.sample(&sample(200, 150, 90, Outcome::TimedOut))), Some(81));
+    }
+
+    #[test]
+    fn a_batch_that_was_not_full_teaches_nothing() {
+        let mut aimd = aimd();
+        for outcome in [Outcome::Ok, Outcome::TimedOut, Outcome::Overloaded] {
+            let mut partial = sample(0, 500, 5, outcome);
+            partial.sent.full = false;
+            assert_eq!(aimd.sample(&partial), None);
+        }
+    }
+
+    #[test]
+    fn bounds_end_the_climb_and_the_fall() {
+        let bounds = Bounds { batch_size_min: 95, batch_size_max: 105, ..Bounds::default() };
+        let mut aimd = Aimd::new(Settings::default(), first_plan(100), bounds).unwrap();
+        assert_eq!(size(aimd.sample(&sample(0, 20, 100, Outcome::Ok))), Some(105));
+        assert_eq!(aimd.sample(&sample(30, 20, 105, Outcome::Ok)), None);
+        assert_eq!(size(aimd.sample(&sample(60, 500, 105, Outcome::Ok))), Some(95));
+        assert_eq!(aimd.sample(&sample(600, 500, 95, Outcome::Ok)), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! Who finds the plan? A controller: it turns samples into plans, and knows neither clock nor
+//! runtime.
+//!
+//! A controller is told when an attempt leaves, what came of it, what the backend says of its
+//! load, and when outages begin and end. It answers with a [`Change`] — a plan and a sentence that
+//! says why — or with nothing. It names the moment at which it wants to be woken. It never sees an
+//! item, and it never reads the time: so the same controller runs in the library, in the server
+//! and in virtual time.
+//!
+//! Each controller is one small file:
+//!
+//! | controller | moves | by |
+//! |---|---|---|
+//! | [`fixed`] | nothing | – |
+//! | [`aimd`] | batch size | up by a constant while full batches meet the target, down by a factor when not |
+//! | [`load_score`] | batch size | the backend's own load |
+//!
+//! A new controller is a new file here, a variant of [`ControllerSettings`], and a row above.
+
+pub mod aimd;
+pub mod fixed;
+pub mod load_score;
+
+use crate::error::SettingError;
+use crate::{Bounds, Change, Feedback, Moment, Plan, Sample, Sent};
+
+pub use aimd::Aimd;
+pub use fixed::Fixed;
+pub use load_score::LoadScore;
+
+/// Turns samples into plans.
+///
+/// Two rules bind every implementation: never lower capacity because of a batch that was not full,
+/// and never take a sample of another epoch for one of this.
+pub trait Controller: Send {
+    /// Its name in settings, decisions and metrics.
+    fn name(&self) -> &'static str;
+
+    /// Begins, and says which plan to begin with.
+    fn start(&mut self, now: Moment) -> Plan;
+
+    /// An attempt is leaving.
+    fn sent(&mut self, sent: &Sent) -> Option<Change> {
+        let _ = sent;
+        None
+    }
+
+    /// An attempt was answered.
+    fn sample(&mut self, sample: &Sample) -> Option<Change>;
+
+    /// The backend or the host spoke of its load, apart from any attempt.
+    fn feedback(&mut self, now: Moment, feedback: &Feedback) -> Option<Change> {
+        let _ = (now, feedback);
+        None
+    }
+
+    /// An outage began: nothing will be sent, and nothing is to be learnt.
+    fn paused(&mut self, now: Moment) {
+        let _ = now;
+    }
+
+    /// The outage is over.
+    fn resumed(&mut self, now: Moment) -> Option<Change> {
+        let _ = now;
+        None
+    }
+
+    /// When it wants to be woken; asked again after every call.
+    fn wake_at(&self) -> Option<Moment> {
+        None
+    }
+
+    /// The moment has come.
+    fn wake(&mut self, now: Moment) -> Option<Change> {
+        let _ = now;
+        None
+    }
+}
+
+/// A controller by name, with its settings: data that a configuration holds.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ControllerSettings {
+    /// Keeps the first plan.
+    Fixed,
+    /// Additive increase, multiplicative decrease of the batch size.
+    Aimd(aimd::Settings),
+    /// Batch size by the backend's own load.
+    LoadScore(load_score::Settings),
+}
+
+impl Default for ControllerSettings {
+    /// AIMD: on real databases it is hard to beat.
+    fn default() -> Self {
+        Self::Aimd(aimd::Settings::default())
+    }
+}
+
+impl ControllerSettings {
+    /// The names that a configuration may use.
+    pub const NAMES: [&str; 3] = ["aimd", "fixed", "load_score"];
+
+    /// The controller of that name with its default settings.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        match name {
+            "fixed" => Some(Self::Fixed),
+            "aimd" => Some(Self::Aimd(aimd::Settings::default())),
+            "load_score" => Some(Self::LoadScore(load_score::Settings::default())),
+            _ => None,
+        }
+    }
+
+    /// The controller, beginning with the plan `first` and staying within `bounds`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] when a setting, the bounds or the first plan are refused.
+    pub fn build(&self, first: Plan, bounds: &Bounds) -> Result<Box<dyn Controller>, SettingError> {
+        bounds.check()?;
+        bounds.check_plan(&first)?;
+        Ok(match self {
+            Self::Fixed => Box::new(Fixed::new(first)),
+            Self::Aimd(settings) => Box::new(Aimd::new(settings.clone(), first, *bounds)?),
+            Self::LoadScore(settings) => {
+                Box::new(LoadScore::new(settings.clone(), first, *bounds)?)
+            }
+        })
+    }
+}
+
+/// `size` scaled by `by` and rounded to the nearest whole, moved by at least one in the direction
+/// of the scale, within the bounds.
+fn scaled(size: u32, by: f64, bounds: &Bounds) -> u32 {
+    let wanted = (f64::from(size) * by).round();
+    let wanted = match by {
+        by if by > 1.0 => wanted.max(f64::from(size) + 1.0),
+        by if by < 1.0 => wanted.min(f64::from(size) - 1.0),
+        _ => wanted,
+    };
+    let inside = wanted.clamp(f64::from(bounds.batch_size_min), f64::from(bounds.batch_size_max));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number between two u32 bounds"
+    )]
+    let size = inside as u32;
+    size
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Epoch, Outcome};
+    use proptest::prelude::*;
+
+    pub(super) fn first_plan(batch_size: u32) -> Plan {
+        Plan {
+            batch_size,
+            concurrency: 1.0,
+            pace: None,
+            linger: Duration::ZERO,
+            epoch: Epoch::default(),
+        }
+    }
+
+    /// A full batch that left at `at_ms` and was answered after `latency_ms`.
+    pub(super) fn sample(at_ms: u64, latency_ms: u64, items: u32, outcome: Outcome) -> Sample {
+        let at = Moment::ZERO + Duration::from_millis(at_ms);
+        let latency = Duration::from_millis(latency_ms);
+        Sample {
+            sent: Sent {
+                at,
+                epoch: Epoch::default(),
+                target: items,
+                items,
+                bytes: u64::from(items),
+                in_flight: 1,
+                full: true,
+            },
+            at: at + latency,
+            latency,
+            delivered_meanwhile: 0,
+            outcome,
+            queue_items: 0,
+            feedback: None,
+        }
+    }
+
+    proptest! {
+        /// Invariant: no sequence of samples, feedback and wakes leads any controller out of its bounds.
+        #[test]
+        fn a_plan_never_leaves_its_bounds(
+            name in proptest::sample::select(&ControllerSettings::NAMES[..]),
+            size in 5..50u32,
+            steps in proptest::collection::vec((0..3u8, 0..2_000u64, any::<f64>(), 0..6u8, any::<bool>()), 0..200),
+        ) {
+            let bounds = Bounds { batch_size_min: 5, batch_size_max: 50, ..Bounds::default() };
+            let settings = ControllerSettings::by_name(name).unwrap();
+            let mut controller = settings.build(first_plan(size), &bounds).unwrap();
+            let mut now = Moment::ZERO;
+            prop_assert!(bounds.check_plan(&controller.start(now)).is_ok());
+            for (what, ms, value, outcome, full) in steps {
+                let change = match what {
+                    0 => {
+                        let outcome = [
+                            Outcome::Ok, Outcome::TimedOut, Outcome::Overloaded,
+                            Outcome::Unreachable, Outcome::TooLarge, Outcome::Rejected,
+                        ][usize::from(outcome)];
+                        let mut sample = sample(now.as_nanos() / 1_000_000, ms, size, outcome);
+                        sample.sent.full = full;
+                        sample.feedback = full.then(|| Feedback { cpu: Some(value), ..Feedback::default() });
+                        controller.sample(&sample)
+                    }
+                    1 => controller.feedback(now, &Feedback { cpu: Some(value), ..Feedback::default() }),
+                    _ => controller.wake(now),
+                };
+                if let Some(change) = change {
+                    prop_assert!(bounds.check_plan(&change.plan).is_ok());
+                    prop_assert!(!change.reason.is_empty());
+                }
+                // The clock may stand still or jump.
+                now += Duration::from_millis(if full { ms } else { 0 });
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_is_a_controller_of_that_name() {
+        for name in ControllerSettings::NAMES {
+            let settings = ControllerSettings::by_name(name).unwrap();
+            let controller = settings.build(first_plan(100), &Bounds::default()).unwrap();
+            assert_eq!(controller.name(), name);
+        }
+        assert_eq!(ControllerSettings::by_name("joined"), None);
+    }
+}
