@@ -1,5 +1,50 @@
 //! Adaptive batching: finds batch size, concurrency and linger from what the backend answers.
+//!
+//! Everyone who writes in bulk has to guess a batch size, a flush timeout and a number of requests
+//! in flight. The guess is wrong twice — too small wastes the backend, too large breaks it — and
+//! the right answer moves with the load. A [`Batcher`] finds it while it runs:
+//!
+//! ```
+//! # #[cfg(feature = "async")] mod it {
+//! use tidegate::Batcher;
+//!
+//! # async fn insert(rows: Vec<String>) -> Result<(), std::io::Error> { drop(rows); Ok(()) }
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let batcher = Batcher::builder().build(|rows: Vec<String>| insert(rows))?;
+//!     for n in 0..10_000 {
+//!         batcher.add(format!("row {n}")).await?; // waits while the queue is full
+//!     }
+//!     println!("{:?}", batcher.close().await.plan);
+//!     Ok(())
+//! }
+//! # pub fn run() { main().unwrap() } }
+//! # #[cfg(feature = "async")] it::run();
+//! ```
+//!
+//! # How it works
+//!
+//! Every answer of the backend is a [`Sample`]. A [`Controller`] turns samples into a [`Plan`] —
+//! batch size, concurrency, pace and linger — and says why in a sentence; the [`Engine`] cuts
+//! batches by the plan in force. Both are pure: they see counts, never items, and are told the
+//! time. The [`Batcher`] is the async shell around them.
+//!
+//! | to … | see |
+//! |---|---|
+//! | batch items in a program | [`Batcher`], [`batcher::Builder`], [`batcher::Handler`] |
+//! | choose who finds the plan | [`ControllerSettings`], [`control`] |
+//! | write a controller | [`Controller`], [`Sample`], [`Change`] |
+//! | drive the engine from a queue of your own | [`engine`] |
+//! | say which plans are allowed | [`Bounds`] |
+//!
+//! # Features
+//!
+//! - `async` (on by default): the [`Batcher`]. Brings in tokio. Without it the crate is the pure
+//!   engine, with no clock, no threads and no runtime.
+//! - `serde`: plans, decisions and feedback can be written out.
 
+#[cfg(feature = "async")]
+pub mod batcher;
 pub mod bounds;
 pub mod control;
 pub mod engine;
@@ -10,6 +55,8 @@ pub mod plan;
 pub mod sample;
 pub mod time;
 
+#[cfg(feature = "async")]
+pub use batcher::Batcher;
 pub use bounds::Bounds;
 pub use control::{Controller, ControllerSettings};
 pub use engine::{Engine, FlushReason};

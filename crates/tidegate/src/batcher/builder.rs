@@ -1,0 +1,159 @@
+//! How is a batcher set up? With defaults that suit a database, each of which can be changed.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::driver::Driver;
+use super::queue::Shared;
+use super::{Batcher, Handler};
+use crate::error::{SettingError, within};
+use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
+
+/// Settings of a [`Batcher`].
+///
+/// Nothing is clamped: [`build`](Self::build) refuses what is out of range.
+///
+/// ```
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+/// # let _context = runtime.enter();
+/// use tidegate::Batcher;
+///
+/// let error = Batcher::builder()
+///     .batch_size(500..=100)
+///     .build(|_: Vec<u64>| async {})
+///     .unwrap_err();
+/// assert_eq!(error.to_string(), "batch_size.max is 100, but must be between 500 and 1000000");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Builder {
+    bounds: Bounds,
+    first: Plan,
+    controller: ControllerSettings,
+    queue_items: usize,
+    queue_bytes: usize,
+    decisions_kept: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            bounds: Bounds::default(),
+            first: Plan {
+                batch_size: 100,
+                concurrency: 4.0,
+                pace: None,
+                linger: Duration::ZERO,
+                epoch: Epoch::default(),
+            },
+            controller: ControllerSettings::default(),
+            queue_items: 100_000,
+            queue_bytes: 64 << 20,
+            decisions_kept: 256,
+        }
+    }
+}
+
+impl Builder {
+    /// Fewest and most items in a full batch. Default 1 to 10,000.
+    #[must_use]
+    pub const fn batch_size(mut self, bounds: RangeInclusive<u32>) -> Self {
+        self.bounds.batch_size_min = *bounds.start();
+        self.bounds.batch_size_max = *bounds.end();
+        self
+    }
+
+    /// Items in a full batch to begin with. Default 100.
+    #[must_use]
+    pub const fn batch_size_initial(mut self, items: u32) -> Self {
+        self.first.batch_size = items;
+        self
+    }
+
+    /// Most serialized bytes in a batch, by the bytes given with each item: a hard cap, 1 B to
+    /// 1 GiB. Default 8 MiB.
+    #[must_use]
+    pub const fn batch_bytes_max(mut self, bytes: u64) -> Self {
+        self.bounds.batch_bytes_max = bytes;
+        self
+    }
+
+    /// Attempts in flight, .01 to 1,024; below 1 it means pauses between attempts. Default 4.
+    #[must_use]
+    pub const fn concurrency(mut self, attempts: f64) -> Self {
+        self.first.concurrency = attempts;
+        self.bounds.concurrency_max = attempts.max(self.bounds.concurrency_max);
+        self
+    }
+
+    /// Attempts a second at most. Default no limit.
+    #[must_use]
+    pub const fn pace(mut self, attempts_per_second: f64) -> Self {
+        self.first.pace = Some(attempts_per_second);
+        self
+    }
+
+    /// How long the oldest item may wait for company while an attempt could leave, up to 1 h.
+    /// Default 0: nobody waits for a timer, batches fill while earlier ones are on their way.
+    #[must_use]
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.first.linger = linger;
+        self.bounds.linger_max = self.bounds.linger_max.max(linger);
+        self
+    }
+
+    /// Who finds the plan. Default [`ControllerSettings::Aimd`] with a target of 100 ms.
+    #[must_use]
+    pub fn controller(mut self, controller: ControllerSettings) -> Self {
+        self.controller = controller;
+        self
+    }
+
+    /// Items that may wait or be in flight, 1 to 10⁹; beyond them `add` waits. Default 100,000.
+    #[must_use]
+    pub const fn queue_items(mut self, items: usize) -> Self {
+        self.queue_items = items;
+        self
+    }
+
+    /// Bytes that may wait or be in flight, at least those of one batch, up to 64 GiB; beyond them
+    /// `add` waits. Default 64 MiB.
+    #[must_use]
+    pub const fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// How many decisions [`Stats`](super::Stats) shows, up to 100,000. Default 256.
+    #[must_use]
+    pub const fn decisions_kept(mut self, decisions: usize) -> Self {
+        self.decisions_kept = decisions;
+        self
+    }
+
+    /// Starts a batcher that hands its batches to `handler`. It runs on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] for the first setting that is out of its range.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn build<T: Send + 'static>(
+        self,
+        handler: impl Handler<T>,
+    ) -> Result<Batcher<T>, SettingError> {
+        let controller = self.controller.build(self.first, &self.bounds)?;
+        within("queue_items", self.queue_items, 1..=1_000_000_000)?;
+        let batch = usize::try_from(self.bounds.batch_bytes_max).unwrap_or(usize::MAX);
+        within("queue_bytes", self.queue_bytes, batch..=64 << 30)?;
+        within("decisions_kept", self.decisions_kept, 0..=100_000)?;
+        let clock = Clock::start();
+        let engine = Engine::new(clock.now(), controller, self.bounds, self.decisions_kept);
+        let shared = Arc::new(Shared::new(clock, engine, self.queue_items, self.queue_bytes));
+        tokio::spawn(Driver::new(Arc::clone(&shared), handler).run());
+        Ok(Batcher { shared })
+    }
+}

@@ -1,0 +1,27 @@
+//! What does a batcher tell about itself?
+
+use crate::engine::Counters;
+use crate::{Decision, Plan};
+
+/// Figures of a batcher, at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// Items added so far.
+    pub added: u64,
+    /// Items the backend took.
+    pub delivered: u64,
+    /// Items whose batch, or who themselves, failed.
+    pub failed: u64,
+    /// Items that wait, in flight excluded.
+    pub queued: u64,
+    /// Attempts in flight.
+    pub in_flight: u32,
+    /// Attempts by flush reason and by outcome.
+    pub counters: Counters,
+    /// The plan in force.
+    pub plan: Plan,
+    /// The last changes of plan with their reasons, oldest first.
+    pub decisions: Vec<Decision>,
+    /// What the last failure said.
+    pub last_failure: Option<String>,
+}
