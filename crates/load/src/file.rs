@@ -6,7 +6,7 @@
 //! what has arrived is sent before more is waited for, so that a slow pipe is not held back.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,13 +16,14 @@ use tokio::sync::mpsc;
 
 use crate::error::LoadError;
 use crate::feed::{Claim, Claims};
-use crate::lines::{self, Context, Line, MAX_LINE};
+use crate::lines::{self, Context, Line};
+use crate::read::{has_line, read_line};
 use crate::target::Head;
 
 /// Requests built ahead of their sending.
 const AHEAD: usize = 16;
 /// A request is closed when its body reaches this many bytes, however few its events. With
-/// [`AHEAD`] and [`MAX_LINE`] it bounds the memory: some 40 MiB at the very worst.
+/// [`AHEAD`] and the bound on a line it bounds the memory: some 40 MiB at the very worst.
 const BODY_BYTES: usize = 1 << 20;
 
 /// A request built from lines.
@@ -138,7 +139,7 @@ impl Lines {
     }
 
     /// Once through the file.
-    fn round(&mut self, mut source: impl BufRead + Buffered, sender: &Sender) -> io::Result<Flow> {
+    fn round(&mut self, mut source: BufReader<impl Read>, sender: &Sender) -> io::Result<Flow> {
         let live = is_stdin(&self.path);
         let mut line = Vec::new();
         let mut number = 0;
@@ -148,7 +149,7 @@ impl Lines {
             self.add(&mut draft, Line { bytes: &line, number, cut });
             let full = draft.events >= self.batch || draft.bytes.len() >= BODY_BYTES;
             let last = draft.events as u64 >= self.claims.left();
-            let dry = live && !source.has_line();
+            let dry = live && !has_line(&source);
             if (full || last || dry) && self.send(&mut draft, sender) == Flow::End {
                 return Ok(Flow::End);
             }
@@ -202,73 +203,49 @@ impl Draft {
     }
 }
 
-/// A reader that knows what it has already.
-trait Buffered {
-    /// Whether a whole line can be had without waiting.
-    fn has_line(&self) -> bool;
-}
-
-impl<R: Read> Buffered for BufReader<R> {
-    fn has_line(&self) -> bool {
-        self.buffer().contains(&b'\n')
-    }
-}
-
-/// Reads one line without its line end, at most [`MAX_LINE`] bytes of it, and says whether there
-/// was more; `None` at the end.
-fn read_line(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
-    line.clear();
-    let (mut any, mut cut) = (false, false);
-    loop {
-        let bytes = match source.fill_buf() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            bytes => bytes?,
-        };
-        if bytes.is_empty() {
-            return Ok(any.then_some(cut));
-        }
-        any = true;
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let part = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes);
-        let room = MAX_LINE - line.len();
-        cut |= part.len() > room;
-        line.extend_from_slice(part.get(..room).unwrap_or(part));
-        let used = part.len() + usize::from(end.is_some());
-        source.consume(used);
-        if end.is_some() {
-            return Ok(Some(cut));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Labels;
+    use crate::lines::timestamp::Year;
+    use crate::target::Target;
+
+    /// A pipe: what is read comes as it was written.
+    struct Pipe(std::vec::IntoIter<&'static str>);
+
+    impl Read for Pipe {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let part = self.0.next().unwrap_or_default().as_bytes();
+            buffer[..part.len()].copy_from_slice(part);
+            Ok(part.len())
+        }
+    }
+
+    fn requests(path: &str, batch: usize, parts: Vec<&'static str>) -> Vec<usize> {
+        let labels = Labels { run: "r".into(), service: None, class: None };
+        let (file, stem) = names(Path::new(path));
+        let mut lines = Lines {
+            path: path.into(),
+            context: Context { labels, file, stem, ids: true, year: Year::Given(2026) },
+            head: Target::parse("http://gate").unwrap().head(None).unwrap(),
+            batch,
+            claims: Claims::new(Some(6), None, None),
+            again: false,
+            counts: Arc::default(),
+        };
+        let (sender, mut receiver) = mpsc::channel(AHEAD);
+        lines.round(BufReader::new(Pipe(parts.into_iter())), &sender).unwrap();
+        drop((sender, lines));
+        std::iter::from_fn(|| receiver.blocking_recv()).map(|r| r.unwrap().claim.events).collect()
+    }
 
     #[test]
-    fn lines_end_at_line_ends_and_at_the_bound() {
-        let long = "x".repeat(MAX_LINE);
-        let text = format!("a\n\nb\r\n{long}\n{long}yz\nlast");
-        for capacity in [1, 7, 1 << 16] {
-            let mut source = BufReader::with_capacity(capacity, text.as_bytes());
-            let mut lines = Vec::new();
-            let mut line = Vec::new();
-            while let Some(cut) = read_line(&mut source, &mut line).unwrap() {
-                lines.push((String::from_utf8(line.clone()).unwrap(), cut));
-            }
-            let expected = [
-                ("a", false),
-                ("", false),
-                ("b\r", false),
-                (&long, false),
-                (&long, true),
-                ("last", false),
-            ];
-            assert_eq!(lines.len(), expected.len());
-            for ((line, cut), (expected, expected_cut)) in lines.iter().zip(expected) {
-                assert_eq!((line.as_str(), *cut), (expected, expected_cut));
-            }
-        }
+    fn a_slow_pipe_is_sent_as_it_comes_and_a_file_in_whole_requests() {
+        let parts = vec!["a\nb\n", "c\nd", "\n\n", "e"];
+        assert_eq!(requests("-", 10, parts.clone()), [2, 1, 1, 1]);
+        assert_eq!(requests("app.log", 10, parts.clone()), [5]);
+        assert_eq!(requests("app.log", 2, parts), [2, 2, 1]);
+        assert_eq!(requests("app.log", 4, vec!["1\n2\n3\n4\n5\n6\n7\n8\n"]), [4, 2]);
     }
 
     #[test]

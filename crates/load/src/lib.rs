@@ -7,10 +7,10 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | Which load is wanted, within which bounds? | [`args`], [`units`] |
+//! | Which load is wanted, within which bounds? | [`args`], [`units`], [`plan`] |
 //! | When is an event due? | [`schedule`], `feed` |
 //! | What does a made-up event look like, and why is it cheap? | `events`, `prebuilt` |
-//! | How does a line of a file become an event? | `lines`, `file` |
+//! | How does a line of a file become an event? | `file`, `read`, `lines` |
 //! | Where does it go, and what stands above each body? | [`target`] |
 //! | What did the server answer, and what does it mean? | `answer`, `verdict` |
 //! | Is it sent again? | `retry` |
@@ -28,9 +28,12 @@ mod feed;
 mod file;
 mod ledger;
 mod lines;
+pub mod plan;
 mod prebuilt;
+
 pub mod progress;
 mod random;
+mod read;
 mod retry;
 mod run;
 pub mod schedule;

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::args::{LoadArgs, Plan};
+use crate::args::LoadArgs;
 use crate::calendar;
 use crate::clock;
 use crate::connection::Connection;
@@ -18,6 +18,7 @@ use crate::file::{self, LineCounts, Lines};
 use crate::ledger::Ledger;
 use crate::lines::Context;
 use crate::lines::timestamp::Year;
+use crate::plan::Plan;
 use crate::prebuilt::Prebuilt;
 use crate::progress::{Observer, Progress};
 use crate::random::Random;
@@ -30,6 +31,8 @@ use crate::worker::{Worker, within};
 const TICK: Duration = Duration::from_millis(100);
 /// How long requests in flight may still be answered after the end was asked for.
 const GRACE: Duration = Duration::from_secs(2);
+/// Tallies at most: a histogram takes 190 kB, and a few are enough to keep them uncontended.
+const TALLIES: usize = 16;
 
 /// Runs a load to its end, or until `shutdown` completes: then nothing new is sent, requests in
 /// flight get two seconds for their answers, and the summary says what was done.
@@ -142,7 +145,10 @@ fn spawn(
     first: Connection,
 ) -> Result<(Workers, Tallies), LoadError> {
     let mut workers = JoinSet::new();
-    let mut tallies = Vec::with_capacity(args.connections);
+    let tallies = (0..args.connections.min(TALLIES))
+        .map(|_| Tally::new().map(|tally| Arc::new(Mutex::new(tally))))
+        .collect::<Result<Tallies, _>>()?;
+    let mut each = tallies.iter().cycle();
     let mut first = Some(first);
     for number in 0..args.connections {
         let mut random = Random::new(plan.seed, number as u64);
@@ -150,8 +156,7 @@ fn spawn(
             Feed::Generated(_) => Prebuilt::set(&plan.head, &plan.labels, args.batch, &mut random),
             Feed::File(_) => Vec::new(),
         };
-        let tally = Arc::new(Mutex::new(Tally::new()?));
-        tallies.push(Arc::clone(&tally));
+        let Some(tally) = each.next().map(Arc::clone) else { break };
         let connection = first.take().unwrap_or_else(|| Connection::new(&plan.target));
         let worker = Worker { run: Arc::clone(run), connection, prebuilt, random, tally };
         workers.spawn(worker.work());

@@ -1,7 +1,8 @@
 //! What do all connections of a run share?
 //!
 //! The feed they claim from, the bounds they keep, the ledgers they write to, and the reason to
-//! stop, once there is one. Everything that is counted is each connection's own.
+//! stop, once there is one. What is counted lies apart, in tallies
+//! that few connections share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -175,7 +175,7 @@ impl Summary {
         let (rate, seconds) = (grouped(self.events_per_second.round() as u64), self.seconds);
         row(out, "rate", &format!("{rate} events/s over {seconds:.2} s"))?;
         let retries = grouped(self.retries);
-        row(out, "requests", &format!("{} ({retries} retries)", grouped(self.requests)))?;
+        row(out, "requests", &format!("{} ({retries} of them retries)", grouped(self.requests)))?;
         if let Some(LatencyMs { p50, p95, p99, max }) = self.latency_ms {
             let text = format!("p50 {p50:.2}   p95 {p95:.2}   p99 {p99:.2}   max {max:.2} ms");
             row(out, "latency", &text)?;
@@ -262,7 +262,7 @@ mod tests {
             "events sent   1,234,567",
             "refused       67",
             "rate          617,000 events/s over 2.00 s",
-            "requests      2 (1 retries)",
+            "requests      2 (1 of them retries)",
             "errors        1 × http_503: full",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");

@@ -1,4 +1,4 @@
-//! What has happened so far? Counted by each connection for itself, merged to be looked at.
+//! What has happened so far? Counted by a few connections together, merged to be looked at.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What does one connection do all day?
 //!
 //! It claims a request, waits until it is due, sends it until it is settled, and counts. All
-//! connections share a [`Run`]; each has its own tally, so that nothing is contended.
+//! connections share a [`Run`]; tallies lie apart from it, so that nothing is contended.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -61,6 +61,36 @@ async fn without_a_rate_a_bound_in_time_ends_the_run_too() {
 }
 
 #[tokio::test]
+async fn with_a_rate_waiting_for_a_free_connection_counts_as_latency() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let slow = std::sync::atomic::AtomicBool::new(true);
+    let slow = std::sync::Arc::new(slow);
+    let answer = move || {
+        let slow = slow.swap(false, std::sync::atomic::Ordering::Relaxed);
+        async move {
+            if slow {
+                // The server's pause is the subject here; nothing is waited for.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            "{\"accepted\":1}"
+        }
+    };
+    let router = axum::Router::new().route("/v1/events", axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let args = LoadArgs {
+        rate: Some(1_000.0),
+        events: Some(20),
+        batch: 1,
+        connections: 1,
+        ..common::args(address)
+    };
+    let summary = load(&args).await;
+    // All 20 were due within 20 ms of the start, and none could be answered before 100 ms.
+    assert!(summary.latency_ms.unwrap().p50 >= 80.0, "{summary:?}");
+}
+
+#[tokio::test]
 async fn an_observer_sees_start_and_end() {
     #[derive(Default)]
     struct Log {
