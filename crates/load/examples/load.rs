@@ -4,7 +4,7 @@
 //! cargo run --release -p tidegate-load --example load -- --events 10M --url http://127.0.0.1:8090/
 //! ```
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -16,11 +16,18 @@ struct Command {
     load: LoadArgs,
 }
 
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn main() -> io::Result<ExitCode> {
     let args = Command::parse().load;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let interrupted = async { drop(tokio::signal::ctrl_c().await) };
-    let summary = runtime.block_on(tidegate_load::run(&args, &mut Bar::new(&args), interrupted))?;
+    let mut bar = Bar::new(&args);
+    let summary = match runtime.block_on(tidegate_load::run(&args, &mut bar, interrupted)) {
+        Ok(summary) => summary,
+        Err(error) => {
+            writeln!(io::stderr(), "error: {error}")?;
+            return Ok(ExitCode::from(if error.is_usage() { 2 } else { 1 }));
+        }
+    };
     summary.write(args.format, &mut io::stdout())?;
     Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

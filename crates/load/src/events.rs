@@ -54,6 +54,12 @@ pub(crate) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// Appends a JSON string, quoted and escaped.
+pub(crate) fn put_quoted(out: &mut Vec<u8>, text: &str) {
+    // A string always has a JSON form, and writing to a Vec cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
 /// Appends one event and its line end.
 pub(crate) fn write_event(out: &mut Vec<u8>, labels: &Labels, random: &mut Random) -> Mark {
     let story = Story::draw(random);
@@ -63,13 +69,13 @@ pub(crate) fn write_event(out: &mut Vec<u8>, labels: &Labels, random: &mut Rando
     put(out, story.level);
     put(out, "\",\"service\":");
     let service = labels.service.as_deref().unwrap_or_else(|| random.pick(&SERVICES, "checkout"));
-    put(out, &quoted(service));
+    put_quoted(out, service);
     if let Some(class) = &labels.class {
         put(out, ",\"class\":");
-        put(out, &quoted(class));
+        put_quoted(out, class);
     }
     put(out, ",\"body\":");
-    put(out, &quoted(&story.message));
+    put_quoted(out, &story.message);
     if random.below(6) == 0 {
         let (high, low, span) = (random.next_u64(), random.next_u64(), random.next_u64());
         // An all-zero id would be invalid by the W3C's rules: one bit is always set.
@@ -81,7 +87,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, labels: &Labels, random: &mut Rando
         put(out, &text);
     }
     put(out, ",\"attributes\":{\"run\":");
-    put(out, &quoted(&labels.run));
+    put_quoted(out, &labels.run);
     put(out, ",\"seq\":");
     let seq = slot(out, SEQ_DIGITS);
     put(out, ",\"try\":");
@@ -125,7 +131,7 @@ impl Story {
     }
 }
 
-fn put(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 

@@ -25,7 +25,7 @@ use std::io::Write as _;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::events::{Labels, quoted, write_ids};
+use crate::events::{Labels, put, put_quoted, quoted, write_ids};
 use timestamp::Year;
 
 /// Longest line, in bytes, that is sent whole.
@@ -182,25 +182,32 @@ fn write_text(
         let (_, value) = pairs.iter().find(|(key, _)| named(key))?;
         timestamp::leading(value, context.year)
     });
-    let service = context.labels.service.as_ref().unwrap_or(&context.stem);
+    put(out, "{\"body\":");
+    put_quoted(out, text);
+    put(out, ",\"service\":");
+    put_quoted(out, context.labels.service.as_ref().unwrap_or(&context.stem));
+    for (name, value) in [
+        (",\"class\":", context.labels.class.as_deref()),
+        (",\"timestamp\":", stamped.as_deref()),
+        (",\"severity\":", severity::find(text)),
+    ] {
+        if let Some(value) = value {
+            put(out, name);
+            put_quoted(out, value);
+        }
+    }
+    put(out, ",\"attributes\":{\"log.file.name\":");
+    put_quoted(out, &context.file);
     // Writing to a Vec cannot fail.
-    let _ = write!(out, "{{\"body\":{},\"service\":{}", quoted(text), quoted(service));
-    if let Some(class) = &context.labels.class {
-        let _ = write!(out, ",\"class\":{}", quoted(class));
-    }
-    if let Some(stamped) = stamped {
-        let _ = write!(out, ",\"timestamp\":{}", quoted(&stamped));
-    }
-    if let Some(level) = severity::find(text) {
-        let _ = write!(out, ",\"severity\":{}", quoted(level));
-    }
-    let file = quoted(&context.file);
-    let _ = write!(out, ",\"attributes\":{{\"log.file.name\":{file},\"log.line\":{}", line.number);
+    let _ = write!(out, ",\"log.line\":{}", line.number);
     if line.cut {
-        out.extend_from_slice(b",\"log.line.truncated\":true");
+        put(out, ",\"log.line.truncated\":true");
     }
     for (key, value) in &pairs {
-        let _ = write!(out, ",{}:{}", quoted(key), quoted(value));
+        put(out, ",");
+        put_quoted(out, key);
+        put(out, ":");
+        put_quoted(out, value);
     }
     let attempt = context.ids.then(|| write_ids(out, &context.labels.run, seq));
     out.extend_from_slice(b"}}");

@@ -1,16 +1,16 @@
 //! Is a request that failed sent again, and when?
 //!
 //! Again, unless the server gave a definite no: as long as its own bound in time allows, after
-//! `Retry-After` if the server said one, else after a pause that doubles from 20 ms up to 1 s,
-//! with jitter so that connections do not knock all at once. The pause stays short because a
-//! server that restarts should be found soon. Time and chance are arguments.
+//! `Retry-After` if the server said one, else after a pause that doubles from 20 ms up to
+//! half a second, with jitter so that connections do not knock all at once. The pause stays short
+//! because a server that restarts should be found soon. Time and chance are arguments.
 
 use std::time::Duration;
 
 /// First pause, before jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// Longest pause, before jitter; also the floor's ceiling for `Retry-After: 0`.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause, before jitter.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long one request is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ mod tests {
     }
 
     proptest! {
-        /// Invariant: no pause reaches past the bound, and none is zero or over a second.
+        /// Invariant: no pause reaches past the bound, and none is zero or over the longest.
         #[test]
         fn pauses_stay_in_bounds(
             tries in 0_u32..2000, failures in 1_u32..2000, elapsed_ms in 0_u64..60_000,

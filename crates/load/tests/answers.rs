@@ -17,7 +17,7 @@ async fn load(args: &LoadArgs) -> Summary {
     run(args, &mut (), pending()).await.unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_is_sent_once_under_its_own_name() {
     let server = Server::start(|_, seen| accept(seen)).await;
     let args = LoadArgs {
@@ -153,18 +153,65 @@ async fn a_server_that_does_not_answer_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_ends_the_run() {
-    let (address, _) = scripted(vec![]).await;
+async fn a_server_that_was_never_there_is_an_error() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = listener.local_addr().unwrap();
     drop(listener);
     let error = run(&args(closed), &mut (), pending()).await.unwrap_err();
     assert!(matches!(error, LoadError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("tidegate serve"));
-    // It is there at first: one answerless connection after the other until the bound.
-    let args = LoadArgs { retry_for: Duration::from_millis(50), events: Some(1), ..args(address) };
+}
+
+#[tokio::test]
+async fn a_server_that_goes_for_good_ends_the_run() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.readable().await.unwrap();
+    });
+    let args = LoadArgs {
+        events: Some(1_000_000),
+        connections: 1,
+        retry_for: Duration::from_millis(100),
+        ..args(address)
+    };
     let summary = load(&args).await;
-    assert_eq!(summary.errors["given_up"], 1);
+    assert!(matches!(summary.ended, Ended::Unreachable { .. }), "{summary:?}");
+    assert!(summary.errors["connect_refused"] >= 1);
+    assert_eq!((summary.events_sent, summary.events_unanswered), (100, 100));
+    assert!(!summary.complete());
+}
+
+#[tokio::test]
+async fn what_was_in_flight_at_the_end_is_known_to_be_unanswered() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, ended) = tokio::sync::oneshot::channel::<()>();
+    let held = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.readable().await.unwrap();
+        // Nothing but timers is left to happen: the grace period passes at once.
+        tokio::time::pause();
+        drop(told);
+        pending::<()>().await;
+        drop((stream, listener));
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let lost = folder.path().join("lost.csv");
+    let args = LoadArgs {
+        events: Some(500),
+        connections: 1,
+        run: Some("r".into()),
+        unanswered: Some(lost.clone()),
+        ..args(address)
+    };
+    let summary = run(&args, &mut (), async { drop(ended.await) }).await.unwrap();
+    assert_eq!(summary.ended, Ended::Interrupted);
+    assert_eq!((summary.events_sent, summary.events_unanswered), (100, 100));
+    let lost = std::fs::read_to_string(lost).unwrap();
+    assert_eq!(lost, "run,first_seq,last_seq,try\nr,0,99,1\n");
+    held.abort();
 }
 
 #[tokio::test]

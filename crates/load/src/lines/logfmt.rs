@@ -16,6 +16,9 @@ const TAKEN: [&str; 6] = ["log.file.name", "log.line", "log.line.truncated", "ru
 /// The pairs of a line, in order.
 pub(crate) fn pairs(line: &str) -> Vec<(&str, Cow<'_, str>)> {
     let mut found: Vec<(&str, Cow<'_, str>)> = Vec::new();
+    if !line.contains('=') {
+        return found;
+    }
     let mut rest = line.trim_start();
     while !rest.is_empty() && found.len() < MAX_PAIRS {
         let (pair, after) = next_word(rest);

@@ -26,6 +26,9 @@ const LEVELS: [&str; 16] = [
     "severe",
 ];
 
+/// From `err` to `emergency`.
+const LENGTHS: std::ops::RangeInclusive<usize> = 3..=9;
+
 /// The first level in the first part of `line`, as the line writes it.
 pub(crate) fn find(line: &str) -> Option<&str> {
     let mut end = REACH.min(line.len());
@@ -37,7 +40,9 @@ pub(crate) fn find(line: &str) -> Option<&str> {
     let whole = end == line.len() || !line.as_bytes().get(end).is_some_and(|b| is_word(*b));
     words(first).find_map(|(start, stop)| {
         let word = first.get(start..stop)?;
-        let known = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        // Most words are told apart by their length alone.
+        let known = LENGTHS.contains(&word.len())
+            && LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
         let standing = known && (stop < end || whole);
         (standing && is_label(first.as_bytes(), start, stop)).then_some(word)
     })
@@ -111,6 +116,11 @@ mod tests {
         assert_eq!(find(&far), None);
         let cut = format!("{} WARNING", "x".repeat(REACH - 5));
         assert_eq!(find(&cut), None, "WARN is all that the bound leaves of it");
+    }
+
+    #[test]
+    fn every_level_is_within_the_lengths() {
+        assert!(LEVELS.iter().all(|level| LENGTHS.contains(&level.len())));
     }
 
     proptest! {
