@@ -38,7 +38,7 @@ pub struct Attributes {
     /// All names, from the moment there are more than can be listed.
     set: HashSet<Box<str>>,
     /// One bit for each name, by [`mark`]: a clear bit says that the name is new.
-    marks: u128,
+    marks: u64,
     /// How many numbers were tried on names that were taken; the first is 2.
     numbers: u64,
     /// A name on its way through escaping.
@@ -80,11 +80,25 @@ impl Attributes {
         self.text.push_str(if self.text.is_empty() { "{\"" } else { ",\"" });
         let start = self.text.len();
         self.text.push_str(name);
-        if !self.note(start) {
+        if !self.note(start, name) {
             self.rename(start);
         }
         self.text.push_str("\":");
         self.text.push_str(json);
+    }
+
+    /// Appends a member as it stands in its object, `"name": value`, which is one copy; `name`
+    /// needs no escaping, and `json` is its value once more.
+    #[inline]
+    pub(crate) fn push_member(&mut self, member: &str, name: &str, json: &str) {
+        let before = self.text.len();
+        self.text.reserve(member.len() + 2);
+        self.text.push(if before == 0 { '{' } else { ',' });
+        self.text.push_str(member);
+        if !self.note(before + 2, name) {
+            self.text.truncate(before);
+            self.push_plain(name, json);
+        }
     }
 
     /// The object's text. Nothing may be appended until [`clear`](Self::clear).
@@ -106,9 +120,9 @@ impl Attributes {
         self.set.shrink_to(0);
     }
 
-    /// Takes note of the name from `start` to the end of the text, unless it is taken.
-    fn note(&mut self, start: usize) -> bool {
-        let name = self.text.get(start..).unwrap_or_default();
+    /// Takes note of a name that stands at `start` in the text, unless it is taken.
+    #[inline]
+    fn note(&mut self, start: usize, name: &str) -> bool {
         let mark = mark(name.as_bytes());
         let perhaps = self.marks & mark != 0;
         self.marks |= mark;
@@ -117,42 +131,45 @@ impl Attributes {
             if perhaps && self.listed.iter().any(is_name) {
                 return false;
             }
-            self.listed.push(start..self.text.len());
+            self.listed.push(start..start + name.len());
             return true;
         }
+        self.note_in_set(name)
+    }
+
+    #[cold]
+    fn note_in_set(&mut self, name: &str) -> bool {
         if self.set.is_empty() {
-            self.set.extend(
-                self.listed.iter().filter_map(|at| self.text.get(at.clone())).map(Box::from),
-            );
+            let listed = self.listed.iter().filter_map(|at| self.text.get(at.clone()));
+            self.set.extend(listed.map(Box::from));
         }
         self.set.insert(Box::from(name))
     }
 
-    /// Appends to the name from `start` the next number that makes it free.
+    /// Appends to the name from `start` to the end the next number that makes it free.
     fn rename(&mut self, start: usize) {
-        let end = self.text.len();
+        let mut name = self.text.split_off(start);
+        let length = name.len();
         loop {
             self.numbers += 1;
-            self.text.truncate(end);
+            name.truncate(length);
             // Writing to a string cannot fail.
-            let _ = write!(self.text, "#{}", self.numbers + 1);
-            if self.note(start) {
+            let _ = write!(name, "#{}", self.numbers + 1);
+            if self.note(start, &name) {
+                self.text.push_str(&name);
                 return;
             }
         }
     }
 }
 
-/// One of 128 bits that equal names share and different ones seldom do.
-fn mark(name: &[u8]) -> u128 {
+/// One of 64 bits that equal names share and different ones often do not.
+#[inline]
+fn mark(name: &[u8]) -> u64 {
     let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
     let length = name.len();
-    let mixed = byte(0)
-        | byte(length / 2) << 8
-        | byte(length.wrapping_sub(1)) << 16
-        | byte(length / 4) << 24
-        | (length as u64) << 32;
-    1 << (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57)
+    let mixed = byte(length / 2) | byte(length.wrapping_sub(1)) << 8 | (length as u64) << 16;
+    1 << (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
 }
 
 /// Appends text to JSON as the inside of a string, and returns how many NULs became U+FFFD.
@@ -160,7 +177,7 @@ fn mark(name: &[u8]) -> u128 {
 /// ```
 /// let mut json = String::new();
 /// assert_eq!(tidegate_event::attributes::escape("a\tb\0", &mut json), 1);
-/// assert_eq!(json, r"a\tb\ufffd");
+/// assert_eq!(json, "a\\tb\u{fffd}");
 /// ```
 pub fn escape(text: &str, json: &mut String) -> u64 {
     let (mut copied, mut replaced) = (0, 0);
@@ -174,7 +191,7 @@ pub fn escape(text: &str, json: &mut String) -> u64 {
             b'\t' => "\\t",
             0 => {
                 replaced += 1;
-                "\\ufffd"
+                "\u{fffd}"
             }
             1..=0x1f => "",
             _ => continue,

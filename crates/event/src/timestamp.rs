@@ -60,6 +60,9 @@ pub fn from_number(text: &str) -> Option<i64> {
     if !digits_only(whole) || !digits_only(fraction) {
         return from_exponent(text);
     }
+    if whole.starts_with('0') {
+        return None;
+    }
     let whole: i64 = whole.parse().ok()?;
     let unit = unit_of(whole)?;
     let nanoseconds = whole.checked_mul(unit)?;
@@ -68,10 +71,14 @@ pub fn from_number(text: &str) -> Option<i64> {
     nanoseconds.checked_add(i64::try_from(part).ok()?)
 }
 
-/// The instant a count of nanoseconds names, if it is a positive decimal integer.
+/// The instant a count of nanoseconds names, if it is a positive decimal integer
+/// without leading zeros.
 #[must_use]
 pub fn from_nanoseconds(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|count| *count > 0)
+    if text.starts_with('0') || !digits_only(text) {
+        return None;
+    }
+    text.parse().ok()
 }
 
 fn digits_only(text: &str) -> bool {
@@ -306,7 +313,7 @@ mod tests {
         ] {
             assert_eq!(from_text(text), None, "{text}");
         }
-        for text in ["0", "-5", "1.5", "x", "9223372036854775808"] {
+        for text in ["", "0", "05", "+5", "-5", "1.5", "x", "9223372036854775808"] {
             assert_eq!(from_nanoseconds(text), None, "{text}");
         }
     }

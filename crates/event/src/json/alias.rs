@@ -41,6 +41,8 @@ pub(super) struct Alias {
     pub(super) field: Field,
     /// Its place in the table: of two names for a field the lower wins.
     pub(super) rank: u8,
+    /// Its first and last byte: most names are told apart by them and the length.
+    ends: [u8; 2],
 }
 
 use Field::{
@@ -94,11 +96,11 @@ const NAMES: [(&str, Field); 40] = [
 /// The longest name, plus one.
 const LENGTHS: usize = 21;
 
-/// The table sorted by length, and where each length begins: most names are told apart by it.
+/// The table sorted by length, and where each length begins.
 const BY_LENGTH: ([Alias; NAMES.len()], [u8; LENGTHS + 1]) = by_length();
 
 const fn by_length() -> ([Alias; NAMES.len()], [u8; LENGTHS + 1]) {
-    let mut sorted = [Alias { name: "", field: Field::Body, rank: 0 }; NAMES.len()];
+    let mut sorted = [Alias { name: "", field: Field::Body, rank: 0, ends: [0; 2] }; NAMES.len()];
     let mut starts = [0; LENGTHS + 1];
     let (mut length, mut filled) = (0, 0);
     while length < LENGTHS {
@@ -107,7 +109,8 @@ const fn by_length() -> ([Alias; NAMES.len()], [u8; LENGTHS + 1]) {
         while rank < NAMES.len() {
             let (name, field) = NAMES[rank];
             if name.len() == length {
-                sorted[filled] = Alias { name, field, rank: rank as u8 };
+                let ends = [name.as_bytes()[0], name.as_bytes()[length - 1]];
+                sorted[filled] = Alias { name, field, rank: rank as u8, ends };
                 filled += 1;
             }
             rank += 1;
@@ -125,7 +128,8 @@ pub(super) fn find(name: &str) -> Option<&'static Alias> {
     static STARTS: [u8; LENGTHS + 1] = BY_LENGTH.1;
     let start = usize::from(*STARTS.get(name.len())?);
     let end = usize::from(*STARTS.get(name.len() + 1)?);
-    SORTED.get(start..end)?.iter().find(|alias| alias.name == name)
+    let ends = [*name.as_bytes().first()?, *name.as_bytes().last()?];
+    SORTED.get(start..end)?.iter().find(|alias| alias.ends == ends && alias.name == name)
 }
 
 #[cfg(test)]
@@ -135,8 +139,9 @@ mod tests {
     #[test]
     fn every_name_is_found_with_its_rank_and_no_other() {
         for (rank, (name, field)) in NAMES.into_iter().enumerate() {
-            let rank = u8::try_from(rank).unwrap();
-            assert_eq!(find(name), Some(&Alias { name, field, rank }));
+            let found = find(name).unwrap();
+            assert_eq!((found.name, found.field), (name, field));
+            assert_eq!(usize::from(found.rank), rank);
             assert_eq!(find(&format!("{name}_")), None);
             assert_eq!(find(&name[1..]).filter(|alias| alias.name == name), None);
         }

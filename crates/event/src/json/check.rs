@@ -20,10 +20,11 @@ const SHORT: usize = 7;
 /// # Errors
 ///
 /// [`Reason::TooDeep`] and [`Reason::NumberTooLarge`].
+#[inline]
 pub(super) fn value(json: &str, level: u32, depth_max: u32) -> Result<(), Reason> {
     match json.as_bytes().first() {
         Some(b'{' | b'[') => container(json, level, depth_max),
-        Some(b'-' | b'0'..=b'9') => number(json),
+        Some(b'-' | b'0'..=b'9') if json.len() > SHORT => number(json),
         _ => Ok(()),
     }
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::Run;
+use super::draft::Draft;
 use super::error::{ParseError, Place, Reason};
 use super::lines::BYTE_ORDER_MARK;
 use super::object::{self, Fault};
@@ -105,8 +106,9 @@ impl Document<'_> {
         let start = self.at;
         let text = self.text.get(start..).unwrap_or_default();
         let too_long = |bytes| Reason::TooLong { bytes, max: limits.event_bytes_max };
-        match object::read(text, limits.depth_max, run.scratch) {
-            Ok((draft, bytes)) => {
+        let mut draft = Draft::default();
+        match object::read(text, limits.depth_max, run.scratch, &mut draft) {
+            Ok(bytes) => {
                 self.at += bytes;
                 if bytes > limits.event_bytes_max {
                     run.reject(place, None, too_long(bytes));

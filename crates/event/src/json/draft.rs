@@ -73,6 +73,7 @@ pub(super) struct Draft<'de> {
 
 impl<'de> Draft<'de> {
     /// Puts one member with a recognized name in its place.
+    #[inline]
     pub(super) fn place(
         &mut self,
         alias: &'static Alias,
@@ -103,7 +104,7 @@ impl<'de> Draft<'de> {
                 settle(&mut self.severity, alias, raw, value, attributes);
             }
             Field::SeverityNumber => {
-                let value = raw.trim_matches('"').parse().ok().filter(|n| (1..=24).contains(n));
+                let value = severity_number(raw.trim_matches('"').as_bytes());
                 settle(&mut self.severity_number, alias, raw, value, attributes);
             }
             Field::Service => {
@@ -162,6 +163,7 @@ impl<'de> Draft<'de> {
 }
 
 /// Gives the field to the better of the old claim and the new, and makes the other an attribute.
+#[inline]
 fn settle<'de, T>(
     slot: &mut Slot<'de, T>,
     alias: &'static Alias,
@@ -180,6 +182,16 @@ fn settle<'de, T>(
     }
 }
 
+/// A number from 1 to 24, as its digits.
+const fn severity_number(digits: &[u8]) -> Option<u8> {
+    match digits {
+        [ones @ b'1'..=b'9'] => Some(*ones - b'0'),
+        [b'1', ones @ b'0'..=b'9'] => Some(*ones - b'0' + 10),
+        [b'2', ones @ b'0'..=b'4'] => Some(*ones - b'0' + 20),
+        _ => None,
+    }
+}
+
 fn is_short_text(raw: &str) -> bool {
     raw.starts_with('"') && raw.len() <= SHORT_TEXT_MAX
 }
@@ -195,11 +207,18 @@ fn text<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
 
 /// The text of a JSON string; `None` for any other value. It borrows from `raw` unless there are
 /// escapes to undo.
+#[inline]
 fn unquoted<'a>(raw: &'a str, buffer: &'a mut String) -> Option<&'a str> {
     let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Some(inside);
     }
+    unescaped(raw, buffer)
+}
+
+/// The text of a JSON string with escapes.
+#[cold]
+fn unescaped<'a>(raw: &str, buffer: &'a mut String) -> Option<&'a str> {
     buffer.clear();
     // The parser accepted the string, and the scrubber left no lone surrogate in it.
     Deserializer::from_str(raw).deserialize_str(Copied(buffer)).ok()?;
@@ -229,18 +248,25 @@ fn id<const N: usize>(raw: &str) -> Option<[u8; N]> {
         return None;
     }
     let mut id = [0; N];
+    let mut invalid = 0;
     for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
         let [high, low] = pair else { return None };
-        *byte = nibble(*high)? << 4 | nibble(*low)?;
+        let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
+        invalid |= high | low;
+        *byte = high << 4 | low;
     }
-    (id != [0; N]).then_some(id)
+    (invalid <= 0xf && id != [0; N]).then_some(id)
 }
 
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// The value of each hexadecimal digit; more than 15 for any other byte.
+static NIBBLES: [u8; 256] = {
+    let mut nibbles = [0xff; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        nibbles[digit as usize] = value;
+        nibbles[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
     }
-}
+    nibbles
+};

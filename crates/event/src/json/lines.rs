@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::draft::Draft;
 use super::error::{ParseError, Place, Reason};
 use super::object::{self, Fault};
 use super::{Format, Run};
@@ -102,8 +103,9 @@ fn object(run: &mut Run<'_>, text: &str, scrub: bool) -> Result<(), (Option<u64>
         nothing_after(&text, end)?;
         return Err((None, Reason::NotAnObject { found: object::kind(first) }));
     }
-    let (draft, end) =
-        object::read(&text, run.options.limits.depth_max, run.scratch).map_err(at)?;
+    let mut draft = Draft::default();
+    let end =
+        object::read(&text, run.options.limits.depth_max, run.scratch, &mut draft).map_err(at)?;
     nothing_after(&text, end)?;
     run.accept(&draft).map_err(|error| (None, error.into()))?;
     run.replaced += replaced;

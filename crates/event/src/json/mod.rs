@@ -138,7 +138,7 @@ impl ParsedGroup {
 /// let rows = parsed.groups.into_iter().next().unwrap().into_rows();
 /// let event = rows.iter().next().unwrap();
 /// assert_eq!(event.severity_number, 13);
-/// assert_eq!(event.attributes, r#"{"metres":5.2}"#);
+/// assert_eq!(event.attributes, r#"{"metres": 5.2}"#);
 /// # Ok::<(), tidegate_event::json::ParseError>(())
 /// ```
 #[derive(Debug, Default)]

@@ -28,7 +28,7 @@ pub(super) struct Fault {
     pub(super) is_json: bool,
 }
 
-/// Reads the object at the start of `text`; also returns where it ends.
+/// Reads the object at the start of `text` into an empty draft, and returns where it ends.
 ///
 /// # Errors
 ///
@@ -37,16 +37,17 @@ pub(super) fn read<'de>(
     text: &'de str,
     depth_max: u32,
     scratch: &mut Scratch,
-) -> Result<(Draft<'de>, usize), Fault> {
+    draft: &mut Draft<'de>,
+) -> Result<usize, Fault> {
     scratch.attributes.clear();
-    let mut reader = Reader { text, depth_max, scratch, draft: Draft::default(), refusal: None };
+    let mut reader = Reader { text, depth_max, scratch, draft, refusal: None };
     let mut parser = Deserializer::from_str(text);
     match parser.deserialize_map(&mut reader) {
-        Ok(()) => Ok((reader.draft, parser.into_iter::<IgnoredAny>().byte_offset())),
+        Ok(()) => Ok(parser.into_iter::<IgnoredAny>().byte_offset()),
         Err(error) => {
             let mut fault = fault(&error);
-            if let Some(reason) = reader.refusal {
-                fault = Fault { reason, is_json: true, ..fault };
+            if let Some((reason, offset)) = reader.refusal {
+                fault = Fault { column: offset + 1, reason, is_json: true, ..fault };
             }
             Err(fault)
         }
@@ -101,33 +102,57 @@ struct Reader<'s, 'de> {
     text: &'de str,
     depth_max: u32,
     scratch: &'s mut Scratch,
-    draft: Draft<'de>,
-    /// Why the event is not taken, though it is JSON. The parser's error type has no room for it.
-    refusal: Option<Reason>,
+    draft: &'s mut Draft<'de>,
+    /// Why the event is not taken, though it is JSON, and where in the text, from 0. The parser's
+    /// error type has no room for it.
+    refusal: Option<(Reason, usize)>,
 }
 
 impl<'de> Reader<'_, 'de> {
+    /// Where a slice of the text begins in it; past its end for a string from elsewhere.
+    fn offset(&self, slice: &str) -> usize {
+        (slice.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize)
+    }
+
+    /// Appends a member to the attributes.
+    #[inline]
+    fn push(&mut self, name: Name<'de>, raw: &'de str) {
+        match name {
+            Name::Plain(name) => {
+                let start = self.offset(name).wrapping_sub(1);
+                let end = self.offset(raw).wrapping_add(raw.len());
+                match self.text.get(start..end) {
+                    Some(member) => self.scratch.attributes.push_member(member, name, raw),
+                    None => self.scratch.attributes.push_plain(name, raw),
+                }
+            }
+            Name::Unescaped => self.scratch.attributes.push_json(&self.scratch.name, raw),
+        }
+    }
+
     /// Whether the value behind this name opens an object. A name that has escapes is not a
     /// slice of the text, and says no.
     fn opens_object(&self, name: &str) -> bool {
-        // The distance of two addresses; a name from elsewhere is out of the text's range.
-        let start = (name.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        let rest =
-            start.checked_add(name.len() + 1).and_then(|end| self.text.as_bytes().get(end..));
-        rest.and_then(|rest| {
-            rest.iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b':'))
-        }) == Some(&b'{')
+        let end = self.offset(name).saturating_add(name.len() + 1);
+        let rest = self.text.as_bytes().get(end..).unwrap_or_default();
+        let is_between = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b':');
+        rest.iter().find(|byte| !is_between(byte)) == Some(&b'{')
     }
 
+    #[inline]
     fn value<A: MapAccess<'de>>(&mut self, map: &mut A, level: u32) -> Result<&'de str, A::Error> {
         let raw = map.next_value::<&'de RawValue>()?.get();
         match check::value(raw, level, self.depth_max) {
             Ok(()) => Ok(raw),
-            Err(reason) => {
-                self.refusal = Some(reason);
-                Err(A::Error::custom("refused"))
-            }
+            Err(reason) => Err(self.refuse(reason, raw)),
         }
+    }
+
+    /// Stops the parser at a part of the text.
+    #[cold]
+    fn refuse<E: serde::de::Error>(&mut self, reason: Reason, part: &str) -> E {
+        self.refusal = Some((reason, self.offset(part)));
+        E::custom("refused")
     }
 }
 
@@ -145,6 +170,9 @@ impl<'de> Visitor<'de> for &mut Reader<'_, 'de> {
                 (Some(alias), Name::Plain(name))
                     if alias.field == Field::Attributes && self.opens_object(name) =>
                 {
+                    if self.depth_max < 2 {
+                        return Err(self.refuse(Reason::TooDeep { max: self.depth_max }, name));
+                    }
                     map.next_value_seed(Members(self))?;
                 }
                 (Some(alias), _) => {
@@ -160,7 +188,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, 'de> {
                 }
                 (None, name) => {
                     let raw = self.value(&mut map, 1)?;
-                    name.push(raw, self.scratch);
+                    self.push(name, raw);
                 }
             }
         }
@@ -188,13 +216,9 @@ impl<'de> Visitor<'de> for Members<'_, '_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(reader) = self;
-        if reader.depth_max < 2 {
-            reader.refusal = Some(Reason::TooDeep { max: reader.depth_max });
-            return Err(A::Error::custom("refused"));
-        }
         while let Some(name) = map.next_key_seed(NameSeed(&mut reader.scratch.name))? {
             let raw = reader.value(&mut map, 2)?;
-            name.push(raw, reader.scratch);
+            reader.push(name, raw);
         }
         Ok(())
     }
@@ -217,13 +241,6 @@ impl<'de> Name<'de> {
         match self {
             Self::Plain(name) => name,
             Self::Unescaped => buffer,
-        }
-    }
-
-    fn push(self, raw: &str, scratch: &mut Scratch) {
-        match self {
-            Self::Plain(name) => scratch.attributes.push_plain(name, raw),
-            Self::Unescaped => scratch.attributes.push_json(&scratch.name, raw),
         }
     }
 }
