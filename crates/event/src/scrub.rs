@@ -26,7 +26,8 @@ pub(crate) fn plain(text: &str) -> (Cow<'_, str>, u64) {
 }
 
 /// Replaces raw NULs and the escapes of NUL and of lone surrogates in JSON text, valid or not,
-/// and returns how many there were. Text without any is not copied.
+/// and returns how many there were. Text without any is not copied. A raw NUL becomes three bytes,
+/// so a parser's error behind it in its line names a column that is two further.
 pub(crate) fn json(text: &str) -> (Cow<'_, str>, u64) {
     let bytes = text.as_bytes();
     let (mut clean, mut copied, mut replaced, mut at) = (String::new(), 0, 0, 0);
