@@ -14,8 +14,15 @@ pub(crate) fn may_need(json: &[u8]) -> bool {
     memchr::memchr(0, json).is_some() || memchr::memmem::find(json, br"\u").is_some()
 }
 
-/// Replaces NULs in plain text and returns how many there were.
-pub(crate) fn plain(text: &str) -> (Cow<'_, str>, u64) {
+/// Replaces NULs in plain text and returns how many there were. Text without any is not copied.
+///
+/// ```
+/// use tidegate_event::scrub;
+///
+/// assert_eq!(scrub::plain("a\0b"), ("a\u{fffd}b".into(), 1));
+/// ```
+#[must_use]
+pub fn plain(text: &str) -> (Cow<'_, str>, u64) {
     match memchr::memchr(0, text.as_bytes()) {
         None => (Cow::Borrowed(text), 0),
         Some(_) => {

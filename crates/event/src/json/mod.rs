@@ -27,7 +27,7 @@
 //!
 //! # What is replaced
 //!
-//! NUL and lone surrogates become U+FFFD and are counted: see `scrub`.
+//! NUL and lone surrogates become U+FFFD and are counted: see [`scrub`].
 
 mod alias;
 mod check;
