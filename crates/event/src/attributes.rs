@@ -89,7 +89,7 @@ impl Attributes {
 
     /// Appends a member as it stands in its object, `"name": value`, which is one copy; `name`
     /// needs no escaping, and `json` is its value once more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_member(&mut self, member: &str, name: &str, json: &str) {
         let before = self.text.len();
         self.text.reserve(member.len() + 2);
@@ -121,7 +121,7 @@ impl Attributes {
     }
 
     /// Takes note of a name that stands at `start` in the text, unless it is taken.
-    #[inline]
+    #[inline(always)]
     fn note(&mut self, start: usize, name: &str) -> bool {
         let mark = mark(name.as_bytes());
         let perhaps = self.marks & mark != 0;

@@ -13,14 +13,14 @@
 //! | How does the text of an attributes object come about? | [`attributes`] |
 //! | When did it happen, if the producer says so in text? | [`timestamp`] |
 //! | How severe is it, on OpenTelemetry's scale? | [`severity`] |
-//! | Which characters would a sink refuse? | `scrub` |
+//! | Which characters would a sink refuse? | [`scrub`] |
 
 pub mod attributes;
 pub mod event;
 pub mod json;
 pub mod name;
 pub mod rows;
-mod scrub;
+pub mod scrub;
 pub mod severity;
 pub mod timestamp;
 

@@ -14,8 +14,15 @@ pub(crate) fn may_need(json: &[u8]) -> bool {
     memchr::memchr(0, json).is_some() || memchr::memmem::find(json, br"\u").is_some()
 }
 
-/// Replaces NULs in plain text and returns how many there were.
-pub(crate) fn plain(text: &str) -> (Cow<'_, str>, u64) {
+/// Replaces NULs in plain text and returns how many there were. Text without any is not copied.
+///
+/// ```
+/// use tidegate_event::scrub;
+///
+/// assert_eq!(scrub::plain("a\0b"), ("a\u{fffd}b".into(), 1));
+/// ```
+#[must_use]
+pub fn plain(text: &str) -> (Cow<'_, str>, u64) {
     match memchr::memchr(0, text.as_bytes()) {
         None => (Cow::Borrowed(text), 0),
         Some(_) => {
@@ -26,7 +33,8 @@ pub(crate) fn plain(text: &str) -> (Cow<'_, str>, u64) {
 }
 
 /// Replaces raw NULs and the escapes of NUL and of lone surrogates in JSON text, valid or not,
-/// and returns how many there were. Text without any is not copied.
+/// and returns how many there were. Text without any is not copied. A raw NUL becomes three bytes,
+/// so a parser's error behind it in its line names a column that is two further.
 pub(crate) fn json(text: &str) -> (Cow<'_, str>, u64) {
     let bytes = text.as_bytes();
     let (mut clean, mut copied, mut replaced, mut at) = (String::new(), 0, 0, 0);

@@ -151,6 +151,28 @@ fn each_bad_line_says_what_where_and_what_to_do() {
 }
 
 #[test]
+fn a_plain_line_can_be_bad_too() {
+    let limits = Limits { event_bytes_max: 5, ..Limits::default() };
+    let options = Options { limits, ..partial() };
+    let parsed = parse(b"good\n\nsix...\ncaf\xe9\n", Format::Text, &options).unwrap();
+    assert_eq!(bodies(&parsed), ["good"]);
+    assert_eq!(
+        parsed.rejected.first.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "line 3: the event has 6 bytes, and at most 5 are taken: shorten it",
+            "line 4: byte 16 of the body (0xe9) is not UTF-8: send UTF-8",
+        ]
+    );
+}
+
+#[test]
+fn rows_do_not_hold_on_to_the_room_of_the_body() {
+    let body = format!("{{\"msg\":1}}\n{}", " ".repeat(100_000));
+    let parsed = parse(body, Format::Ndjson, &Options::default()).unwrap();
+    assert!(parsed.groups[0].rows.capacity() < 1_000);
+}
+
+#[test]
 fn bad_elements_are_left_out_and_the_next_is_found() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let long = "x".repeat(100);

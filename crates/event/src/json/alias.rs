@@ -41,8 +41,6 @@ pub(super) struct Alias {
     pub(super) field: Field,
     /// Its place in the table: of two names for a field the lower wins.
     pub(super) rank: u8,
-    /// Its first and last byte: most names are told apart by them and the length.
-    ends: [u8; 2],
 }
 
 use Field::{
@@ -93,48 +91,64 @@ const NAMES: [(&str, Field); 40] = [
     ("attributes", Attributes),
 ];
 
-/// The longest name, plus one.
-const LENGTHS: usize = 21;
+/// So many slots that most names that are in the table have one of their own, and most that are
+/// not find theirs empty.
+const SLOTS: usize = 256;
 
-/// The table sorted by length, and where each length begins.
-const BY_LENGTH: ([Alias; NAMES.len()], [u8; LENGTHS + 1]) = by_length();
+/// The table sorted by slot, and where each slot begins.
+const BY_SLOT: ([Alias; NAMES.len()], [u8; SLOTS + 1]) = by_slot();
 
-const fn by_length() -> ([Alias; NAMES.len()], [u8; LENGTHS + 1]) {
-    let mut sorted = [Alias { name: "", field: Field::Body, rank: 0, ends: [0; 2] }; NAMES.len()];
-    let mut starts = [0; LENGTHS + 1];
-    let (mut length, mut filled) = (0, 0);
-    while length < LENGTHS {
-        starts[length] = filled as u8;
+const fn by_slot() -> ([Alias; NAMES.len()], [u8; SLOTS + 1]) {
+    let mut sorted = [Alias { name: "", field: Field::Body, rank: 0 }; NAMES.len()];
+    let mut starts = [0; SLOTS + 1];
+    let (mut at, mut filled) = (0, 0);
+    while at < SLOTS {
+        starts[at] = filled as u8;
         let mut rank = 0;
         while rank < NAMES.len() {
             let (name, field) = NAMES[rank];
-            if name.len() == length {
-                let ends = [name.as_bytes()[0], name.as_bytes()[length - 1]];
-                sorted[filled] = Alias { name, field, rank: rank as u8, ends };
+            if slot(name) == at {
+                sorted[filled] = Alias { name, field, rank: rank as u8 };
                 filled += 1;
             }
             rank += 1;
         }
-        length += 1;
+        at += 1;
     }
-    starts[LENGTHS] = filled as u8;
-    assert!(filled == NAMES.len(), "a name is longer than LENGTHS says");
+    starts[SLOTS] = filled as u8;
     (sorted, starts)
 }
 
+/// Length, first and last byte tell most names apart. The factors spread the table's own names.
+const fn slot(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return 0 };
+    (bytes.len() * FACTORS[0] + *first as usize * FACTORS[1] + *last as usize * FACTORS[2]) % SLOTS
+}
+
+const FACTORS: [usize; 3] = [1, 1, 9];
+
 /// The alias with this name.
 pub(super) fn find(name: &str) -> Option<&'static Alias> {
-    static SORTED: [Alias; NAMES.len()] = BY_LENGTH.0;
-    static STARTS: [u8; LENGTHS + 1] = BY_LENGTH.1;
-    let start = usize::from(*STARTS.get(name.len())?);
-    let end = usize::from(*STARTS.get(name.len() + 1)?);
-    let ends = [*name.as_bytes().first()?, *name.as_bytes().last()?];
-    SORTED.get(start..end)?.iter().find(|alias| alias.ends == ends && alias.name == name)
+    static SORTED: [Alias; NAMES.len()] = BY_SLOT.0;
+    static STARTS: [u8; SLOTS + 1] = BY_SLOT.1;
+    let slot = slot(name);
+    let (start, end) = (usize::from(STARTS[slot]), usize::from(STARTS[slot + 1]));
+    SORTED.get(start..end)?.iter().find(|alias| alias.name == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_that_differ_in_the_middle_share_a_slot() {
+        let mut slots: Vec<_> = NAMES.iter().map(|(name, _)| slot(name)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        // Four pairs of names differ only in `.` or `_`.
+        assert_eq!(slots.len(), NAMES.len() - 4);
+    }
 
     #[test]
     fn every_name_is_found_with_its_rank_and_no_other() {

@@ -23,6 +23,8 @@ const SHORT: usize = 7;
 #[inline]
 pub(super) fn value(json: &str, level: u32, depth_max: u32) -> Result<(), Reason> {
     match json.as_bytes().first() {
+        // Most values are strings: asked first.
+        Some(b'"') => Ok(()),
         Some(b'{' | b'[') => container(json, level, depth_max),
         Some(b'-' | b'0'..=b'9') if json.len() > SHORT => number(json),
         _ => Ok(()),

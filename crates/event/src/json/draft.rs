@@ -249,8 +249,7 @@ fn id<const N: usize>(raw: &str) -> Option<[u8; N]> {
     }
     let mut id = [0; N];
     let mut invalid = 0;
-    for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
+    for (byte, [high, low]) in id.iter_mut().zip(digits.as_chunks().0) {
         let (high, low) = (NIBBLES[usize::from(*high)], NIBBLES[usize::from(*low)]);
         invalid |= high | low;
         *byte = high << 4 | low;

@@ -27,7 +27,7 @@
 //!
 //! # What is replaced
 //!
-//! NUL and lone surrogates become U+FFFD and are counted: see `scrub`.
+//! NUL and lone surrogates become U+FFFD and are counted: see [`scrub`].
 
 mod alias;
 mod check;
@@ -254,6 +254,12 @@ impl<'r> Run<'r> {
             return Err(ParseError::Refused { rejected: self.rejected });
         }
         self.groups.retain(|group| group.count > 0);
+        for ParsedGroup { rows, .. } in &mut self.groups {
+            // Rows wait in queues that are bounded by their length: keep little more than that.
+            if rows.capacity() / 2 > rows.len() {
+                rows.shrink_to_fit();
+            }
+        }
         Ok(Parsed {
             groups: self.groups,
             accepted: self.accepted,

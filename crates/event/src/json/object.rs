@@ -115,7 +115,7 @@ impl<'de> Reader<'_, 'de> {
     }
 
     /// Appends a member to the attributes.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, name: Name<'de>, raw: &'de str) {
         match name {
             Name::Plain(name) => {
@@ -139,7 +139,7 @@ impl<'de> Reader<'_, 'de> {
         rest.iter().find(|byte| !is_between(byte)) == Some(&b'{')
     }
 
-    #[inline]
+    #[inline(always)]
     fn value<A: MapAccess<'de>>(&mut self, map: &mut A, level: u32) -> Result<&'de str, A::Error> {
         let raw = map.next_value::<&'de RawValue>()?.get();
         match check::value(raw, level, self.depth_max) {
