@@ -120,6 +120,12 @@ pub enum AppendError {
         /// The system's answer.
         detail: Arc<str>,
     },
+    /// The next segment file could not be made. Nothing else is affected.
+    #[error("the journal cannot make its next segment ({detail}): retry later")]
+    NoSegment {
+        /// The system's answer.
+        detail: Arc<str>,
+    },
     /// A write or sync failed. What was not acknowledged counts as lost.
     #[error("the journal has failed and refuses everything until it is opened again: {detail}")]
     Failed {
@@ -150,7 +156,10 @@ impl AppendError {
     #[must_use]
     pub fn advice(&self) -> Advice {
         match self {
-            Self::Full { .. } | Self::Busy { .. } | Self::NoSpace { .. } => Advice::RetryLater,
+            Self::Full { .. }
+            | Self::Busy { .. }
+            | Self::NoSpace { .. }
+            | Self::NoSegment { .. } => Advice::RetryLater,
             Self::TooLarge { .. } | Self::Invalid { .. } => Advice::FixInput,
             Self::Failed { .. } | Self::Closed => Advice::GiveUp,
         }

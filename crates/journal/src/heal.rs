@@ -3,7 +3,7 @@
 //! Four steps on the last segment with frames, then one sync:
 //! 1. Bad spots inside the last commit become gap frames. Its sync may never have been finished,
 //!    so a frame of it may be missing while a later one is there; nobody need look at it again.
-//! 2. The last commit is written again, byte for byte. After a *failed* sync the system may hold
+//! 2. The last commit is written again, byte for byte, with the zeros behind it. After a *failed* sync the system may hold
 //!    pages as clean that the disk never got: reading them proves nothing, and another sync would
 //!    not write them. Only one commit can be in that state.
 //! 3. Everything behind the last intact frame is zeroed, so that no half-written frame can ever be
@@ -20,6 +20,8 @@ use crate::storage::{StorageFile, read_full};
 use crate::walk::BadSpot;
 
 const CHUNK_BYTES: usize = 1 << 20;
+/// At least as much as a commit puts behind its last frame.
+const GUARD_BYTES: usize = 2 * 4096;
 
 /// What had to be done.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub(crate) fn heal(scan: &Scan) -> io::Result<Healed> {
     }
     rewrite(file, from, scan.end)?;
     let healed = clear(file, scan)?;
+    let guard = GUARD_BYTES.min(usize::try_from(scan.header.capacity - scan.end).unwrap_or(0));
+    file.write_all_at(&vec![0; guard], scan.end)?;
     file.sync_data()?;
     Ok(healed)
 }

@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::error::{AppendError, LaneError, OpenError};
 use crate::format::cursors::Cursors;
-use crate::format::meta::Meta;
+use crate::format::meta::{self, Meta};
 use crate::format::segment;
 use crate::frame::{Group, Sealed};
 use crate::keeper::{Signal, keep};
@@ -279,7 +279,7 @@ fn fleeting(storage: &Arc<dyn Storage>, settings: &Settings) -> Result<Recovered
     };
     let sizes = (settings.segment_bytes, settings.max_bytes);
     Ok(Recovered {
-        meta: Meta { id, epoch, floor: 0, closed: false },
+        meta: Meta { id, epoch, floor: 0, state: meta::State::Open },
         segments: Segments::default(),
         pool: Pool::new(Arc::clone(storage), id, epoch, sizes, 1),
         cursors: Cursors::new(),

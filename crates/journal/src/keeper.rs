@@ -10,9 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tidegate_event::Position;
+
 use crate::clock;
 use crate::format::cursors;
-use crate::format::meta::{self, Meta};
+use crate::format::meta::{self, Meta, State};
 use crate::pool::{NoSegment, Spare, make_zeroed};
 use crate::segments::Segment;
 use crate::shared::{Shared, lock};
@@ -201,18 +203,19 @@ impl Shared {
     fn finish(&self, writer: JoinHandle<Ended>) {
         let outcome = match writer.join() {
             Ok(Ended { failed: Some(detail), .. }) => Err(detail),
-            Ok(Ended { next, .. }) => self.close_books(next),
+            Ok(Ended { chain, next, .. }) => self.close_books(chain, next),
             Err(_) => Err("the writer thread panicked".into()),
         };
         self.storage.close();
         self.progress.send_modify(|progress| progress.closed = Some(outcome));
     }
 
-    fn close_books(&self, next: u64) -> Result<(), Arc<str>> {
+    fn close_books(&self, chain: Position, next: Position) -> Result<(), Arc<str>> {
         let described = |what: &str, error: &io::Error| Arc::from(format!("{what}: {error}"));
         self.write_cursors().map_err(|error| described("writing `cursors`", &error))?;
+        let end = lock(&self.segments).has_frames().then_some(chain);
         let mut meta = lock(&self.meta);
-        *meta = Meta { floor: next, closed: true, ..*meta };
+        *meta = Meta { floor: next, state: State::Closed { end }, ..*meta };
         replace(self.storage.as_ref(), meta::NAME, &meta.encode())
             .map_err(|error| described("writing `meta`", &error))
     }

@@ -15,7 +15,7 @@ use tidegate_event::{JournalId, Position};
 
 use crate::error::OpenError;
 use crate::format::cursors::{self, Cursors};
-use crate::format::meta::{self, Meta};
+use crate::format::meta::{self, Meta, State};
 use crate::format::segment::{self, PREFIX_BYTES, SegmentHeader, Unusable};
 use crate::heal::{heal, is_unfinished};
 use crate::pool::{NoSegment, Pool, Spare, make_zeroed};
@@ -82,7 +82,7 @@ pub(crate) fn recover(
         Some(meta) => meta,
         None => {
             let id = JournalId::from_u128(random::id()?);
-            Meta { id, epoch: 0, floor: 0, closed: true }
+            Meta { id, epoch: 0, floor: 0, state: State::Closed { end: None } }
         }
     };
     let mut found = read_segments(storage.as_ref(), &names, meta.id)?;
@@ -98,8 +98,8 @@ pub(crate) fn recover(
     let next = used.max(meta.floor);
     collect_missing(&mut found, meta, chain_end);
 
-    let closed_in_order = meta.closed;
-    meta = Meta { id: meta.id, epoch: meta.epoch + 1, floor: next, closed: false };
+    let closed_in_order = meta.state != State::Open;
+    meta = Meta { epoch: meta.epoch + 1, floor: next, state: State::Open, ..meta };
     replace(storage.as_ref(), meta::NAME, &meta.encode())
         .map_err(failed(storage.as_ref(), "write `meta`"))?;
     let torn = heal_end(storage.as_ref(), &found, &behind, closed_in_order)?;
@@ -251,7 +251,9 @@ fn collect_missing(found: &mut Found, meta: Meta, chain_end: Option<Position>) {
         let trailing = scan.trailing.iter().filter(|_| !is_last);
         for spot in scan.inside.iter().chain(trailing) {
             let cause = match spot.payload_only {
-                _ if is_last && !meta.closed && is_unfinished(scan, spot) => Cause::Unfinished,
+                _ if is_last && meta.state == State::Open && is_unfinished(scan, spot) => {
+                    Cause::Unfinished
+                }
                 true => Cause::Payload,
                 false => Cause::Unreadable,
             };
@@ -260,9 +262,11 @@ fn collect_missing(found: &mut Found, meta: Meta, chain_end: Option<Position>) {
         }
     }
     let segment = found.scans.last().map_or(0, |scan| scan.header.sequence);
-    let end = chain_end.unwrap_or(meta.floor);
-    if meta.closed && end < meta.floor {
-        let (positions, cause) = (end..meta.floor, Cause::EndLost);
+    let reached = chain_end.unwrap_or(0);
+    if let State::Closed { end: Some(end) } = meta.state
+        && reached < end
+    {
+        let (positions, cause) = (reached..end, Cause::EndLost);
         let offset = found.scans.last().map_or(0, |scan| scan.end);
         found.missing.push(Missing { positions, segment, offset, cause });
     }

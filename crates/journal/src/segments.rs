@@ -96,6 +96,11 @@ impl Segments {
         self.list.back_mut()
     }
 
+    /// Whether any frame is kept.
+    pub(crate) fn has_frames(&self) -> bool {
+        self.list.iter().any(|segment| segment.end > FRAMES_AT)
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.list.len()
     }

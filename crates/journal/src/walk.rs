@@ -111,7 +111,8 @@ impl Walker {
         while let Some(candidate) = self.candidate(at)? {
             at = candidate;
             if let Some(header) = self.header_at(at)? {
-                let expected = self.expected.replace(header.first).unwrap_or(header.first);
+                // In front of everything, the commit's beginning tells what is missing of it.
+                let expected = self.expected.replace(header.first).unwrap_or(header.commit);
                 self.at = at;
                 let positions = expected..header.first;
                 return Ok(Step::Bad(BadSpot { at: from..at, positions, payload_only: false }));

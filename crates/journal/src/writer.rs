@@ -82,6 +82,9 @@ pub(crate) struct Writer {
 
 /// How the writer ended.
 pub(crate) struct Ended {
+    /// The end of the last frame.
+    pub(crate) chain: Position,
+    /// The position the next item gets.
     pub(crate) next: Position,
     pub(crate) failed: Option<Arc<str>>,
 }
@@ -112,7 +115,7 @@ impl Writer {
             self.fail("the last sync", &error);
         }
         drop(guard);
-        Ended { next: self.next, failed: self.failed }
+        Ended { chain: self.chain, next: self.next, failed: self.failed }
     }
 
     /// Writes a batch, in as many runs as it needs.
@@ -328,7 +331,10 @@ impl Writer {
         };
         let ready = taken.map_err(|error| match error {
             NoSegment::Full => AppendError::Full { bytes, max: self.shared.settings.max_bytes },
-            NoSegment::Io(error) => AppendError::NoSpace { detail: error.to_string().into() },
+            NoSegment::Io(error) if error.kind() == io::ErrorKind::StorageFull => {
+                AppendError::NoSpace { detail: error.to_string().into() }
+            }
+            NoSegment::Io(error) => AppendError::NoSegment { detail: error.to_string().into() },
         })?;
         let Ready { salt, capacity, .. } = ready;
         let file = Arc::clone(&ready.file);

@@ -7,8 +7,10 @@
 //! | 8 | 16 | journal id |
 //! | 24 | 8 | epoch: 1 at the first opening, one more at each |
 //! | 32 | 8 | floor: positions below it may have been used, whatever the segments say |
-//! | 40 | 1 | 1 if the journal was closed in order, so that the floor is exactly its end |
-//! | 41 | 19 | zero |
+//! | 40 | 1 | 0: open, or not closed in order; 1: closed, no frame kept; 2: closed, frames kept |
+//! | 41 | 7 | zero |
+//! | 48 | 8 | with 2: the position after the last frame |
+//! | 56 | 4 | zero |
 //! | 60 | 4 | CRC of bytes 0..60 |
 //!
 //! The floor is why a position never names two items. With durability `written` a power loss can
@@ -31,7 +33,14 @@ pub(crate) struct Meta {
     pub(crate) id: JournalId,
     pub(crate) epoch: u64,
     pub(crate) floor: Position,
-    pub(crate) closed: bool,
+    pub(crate) state: State,
+}
+
+/// Whether the journal was closed in order, and where its segments ended then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Open,
+    Closed { end: Option<Position> },
 }
 
 impl Meta {
@@ -42,7 +51,14 @@ impl Meta {
         out.extend_from_slice(&self.id.as_u128().to_le_bytes());
         out.extend_from_slice(&self.epoch.to_le_bytes());
         out.extend_from_slice(&self.floor.to_le_bytes());
-        out.push(u8::from(self.closed));
+        let (state, end) = match self.state {
+            State::Open => (0, 0),
+            State::Closed { end: None } => (1, 0),
+            State::Closed { end: Some(end) } => (2, end),
+        };
+        out.push(state);
+        out.resize(48, 0);
+        out.extend_from_slice(&end.to_le_bytes());
         out.resize(60, 0);
         seal(&mut out);
         out
@@ -64,10 +80,22 @@ impl Meta {
                 id: JournalId::from_u128(fields.u128()?),
                 epoch: fields.u64()?,
                 floor: fields.position()?,
-                closed: fields.u8()? == 1,
+                state: read_state(fields)?,
             })
         };
         Ok(read(&mut fields))
+    }
+}
+
+fn read_state(fields: &mut Fields<'_>) -> Option<State> {
+    let state = fields.u8()?;
+    fields.bytes(7)?;
+    let end = fields.position()?;
+    match state {
+        0 => Some(State::Open),
+        1 => Some(State::Closed { end: None }),
+        2 => Some(State::Closed { end: Some(end) }),
+        _ => None,
     }
 }
 
@@ -77,10 +105,14 @@ mod tests {
 
     #[test]
     fn it_reads_back_and_refuses_what_is_broken_or_new() {
-        let meta = Meta { id: JournalId::from_u128(5), epoch: 2, floor: 77, closed: true };
-        let bytes = meta.encode();
-        assert_eq!(bytes.len() as u64, BYTES);
-        assert_eq!(Meta::decode(&bytes), Ok(Some(meta)));
+        let mut bytes = Vec::new();
+        for end in [Some(70), None] {
+            let state = State::Closed { end };
+            let meta = Meta { id: JournalId::from_u128(5), epoch: 2, floor: 77, state };
+            bytes = meta.encode();
+            assert_eq!(bytes.len() as u64, BYTES);
+            assert_eq!(Meta::decode(&bytes), Ok(Some(meta)));
+        }
         assert_eq!(Meta::decode(&bytes[..63]), Ok(None));
         let mut newer = bytes[..60].to_vec();
         newer[4] = 2;
