@@ -1,0 +1,148 @@
+//! Where do events go?
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::check::Check;
+use super::defaults;
+use super::lane::LaneConfig;
+use super::read::{Fields, Leaf, Section, choice};
+use super::schema;
+use super::units::Span;
+
+/// A sink: its type, what that type needs, and how its lanes batch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[schemars(transform = schema::tagged("sqlite"))]
+pub struct SinkConfig {
+    /// What the sink is, and what only sinks of that type have.
+    #[serde(flatten)]
+    pub kind: SinkKind,
+    /// How its lanes batch.
+    #[serde(flatten)]
+    pub lane: LaneConfig,
+}
+
+/// What a sink is.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SinkKind {
+    /// An SQLite database on this machine, exactly once.
+    Sqlite(SqliteConfig),
+}
+
+/// Settings of a sink of the type `sqlite`, the default type.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(default)]
+pub struct SqliteConfig {
+    /// The database file, relative to where the server is started; no two sinks may share one.
+    /// Default null: `events.db` in `data_dir`.
+    pub path: Option<PathBuf>,
+    /// How long to wait for another process that has locked the database, up to 10 m. Default 5 s.
+    pub busy_timeout: Span,
+    /// Which events are deleted from the database. Default none.
+    pub retention: Retention,
+}
+
+/// Which events are deleted, oldest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
+#[schemars(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Those older than this, 1 s to 36500 d. Default null: however old.
+    pub max_age: Option<Span>,
+    /// Those beyond this number, 1 to 10¹⁵. Default null: however many.
+    #[schemars(range(min = 1, max = defaults::ROWS_MAX))]
+    pub max_rows: Option<u64>,
+}
+
+impl Default for SinkKind {
+    fn default() -> Self {
+        Self::Sqlite(SqliteConfig::default())
+    }
+}
+
+impl Default for SqliteConfig {
+    fn default() -> Self {
+        Self {
+            path: None,
+            busy_timeout: defaults::BUSY_TIMEOUT.default,
+            retention: Retention::default(),
+        }
+    }
+}
+
+impl SqliteConfig {
+    /// The database file, when the server's data lives in `data_dir`.
+    #[must_use]
+    pub fn file(&self, data_dir: &Path) -> PathBuf {
+        self.path.clone().unwrap_or_else(|| data_dir.join(defaults::SQLITE_FILE))
+    }
+}
+
+impl SinkKind {
+    /// Attempts in flight that the backend takes at most, where that is in its nature: SQLite has
+    /// one writer.
+    #[must_use]
+    pub const fn concurrency_max(&self) -> Option<f64> {
+        match self {
+            Self::Sqlite(_) => Some(1.0),
+        }
+    }
+
+    pub(super) fn check(&self, path: &str, check: &mut Check) {
+        let Self::Sqlite(SqliteConfig { path: _, busy_timeout, retention }) = self;
+        let busy_path = format!("{path}.busy_timeout");
+        check.within(&busy_path, *busy_timeout, defaults::BUSY_TIMEOUT);
+        if let Some(age) = retention.max_age
+            && !(defaults::AGE_MIN..=defaults::AGE_MAX).contains(&age)
+        {
+            let bound = format!("between {} and {}", defaults::AGE_MIN, defaults::AGE_MAX);
+            check.invalid(&format!("{path}.retention.max_age"), age, bound);
+        }
+        if let Some(rows) = retention.max_rows
+            && !(1..=defaults::ROWS_MAX).contains(&rows)
+        {
+            let bound = format!("between 1 and {}", defaults::ROWS_MAX);
+            check.invalid(&format!("{path}.retention.max_rows"), rows, bound);
+        }
+    }
+}
+
+/// What stands under `type`.
+#[derive(Clone, Copy)]
+enum Type {
+    Sqlite,
+}
+
+impl Leaf for Type {
+    fn read(text: &str) -> Result<Self, Cow<'static, str>> {
+        choice(text, &[("sqlite", Self::Sqlite)]).map_err(Cow::Owned)
+    }
+}
+
+impl Section for SinkConfig {
+    fn fields(&mut self, fields: &mut Fields<'_>) {
+        let Self { kind, lane } = self;
+        let mut name = Type::Sqlite;
+        fields.leaf("type", &mut name);
+        match (name, kind) {
+            (Type::Sqlite, SinkKind::Sqlite(sqlite)) => {
+                let SqliteConfig { path, busy_timeout, retention } = sqlite;
+                fields.optional("path", path);
+                fields.leaf("busy_timeout", busy_timeout);
+                fields.section("retention", retention);
+            }
+        }
+        lane.fields(fields);
+    }
+}
+
+impl Section for Retention {
+    fn fields(&mut self, fields: &mut Fields<'_>) {
+        let Self { max_age, max_rows } = self;
+        fields.optional("max_age", max_age);
+        fields.optional("max_rows", max_rows);
+    }
+}

@@ -1,0 +1,57 @@
+//! Tests of the configuration as a whole.
+
+mod bounds;
+mod forms;
+mod invariants;
+mod schemas;
+mod whole;
+
+use super::*;
+
+/// Loads `text` as `tidegate.yaml`, with these variables.
+fn load_with(text: &str, env: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let source = Source::Text { name: "tidegate.yaml", text };
+    let lookup = |name: &str| {
+        env.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+    };
+    Config::load(source, &Overrides::default(), &lookup)
+}
+
+fn load(text: &str) -> Result<Loaded, ConfigError> {
+    load_with(text, &[])
+}
+
+fn config(text: &str) -> Config {
+    load(text).unwrap().config
+}
+
+/// What `text` is refused with.
+fn refusal(text: &str) -> String {
+    load(text).unwrap_err().to_string()
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    match load(text) {
+        Ok(_) => Vec::new(),
+        Err(ConfigError::Refused { problems, .. }) => problems,
+        Err(other) => panic!("{other}"),
+    }
+}
+
+/// A file that sets the one setting at `path`, and what is needed beside it.
+fn file_with(path: &str, value: &str) -> String {
+    let mut tree = serde_json::Value::from(value);
+    for part in path.rsplit('.') {
+        let mut level = serde_json::Map::new();
+        if part == "controller" {
+            let fields = tree.as_object_mut().unwrap();
+            // Those of `aimd`, also when misspelt.
+            let aimd = fields.keys().any(|key| key.starts_with("st") || key.starts_with("de"));
+            let name = if aimd { "aimd" } else { "load_score" };
+            fields.entry("name").or_insert_with(|| name.into());
+        }
+        level.insert(part.to_owned(), tree);
+        tree = level.into();
+    }
+    tree.to_string()
+}
