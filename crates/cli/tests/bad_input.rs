@@ -310,7 +310,7 @@ fn a_configuration_that_is_wrong_ends_with_78_and_says_what_to_write() {
         ("sinks:\n  a:\n    type: sqlite\n    target: 0 ms\n", "sinks.a.target"),
         ("http:\n  listen: 0.0.0.0:8080\n", "http.token"),
         ("data_dir: ${TIDEGATE_NOT_SET}\n", "TIDEGATE_NOT_SET"),
-        ("http: [\n", "line"),
+        ("http: [\n", "config.yaml:1:7: not valid YAML"),
     ] {
         std::fs::write(&file, text).unwrap();
         for command in ["validate", "serve"] {

@@ -33,7 +33,7 @@ fn an_event_is_found_field_by_field() {
     let expected = json!({
         "time": row["time"], "number": 13, "text": "WARN", "service": "checkout",
         "body": "card declined", "class": "payments", "trace": "0af7651916cd43dd8448eb211c80319c",
-        "span": "b7ad6b7169203331", "user": "7", "position": 0,
+        "span": "b7ad6b7169203331", "user": 7, "position": 0,
     });
     assert_eq!(row, expected);
     assert!(row["time"].as_str().unwrap().starts_with("2026-11-21T01:02:03.5"), "{row}");

@@ -1,6 +1,6 @@
 //! The real binary, started and stopped by tests, and the database it leaves behind.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

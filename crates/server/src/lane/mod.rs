@@ -35,6 +35,10 @@ use flight::{Flight, Flights};
 use queue::PositionQueue;
 use shared::{Shared, State};
 
+/// Attempts in a row that a sink may refuse before a lane that drains leaves the rest to the
+/// journal.
+const DRAIN_ATTEMPTS: u32 = 3;
+
 /// How far a lane reads ahead of what it sends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -286,7 +290,7 @@ impl Lane {
     /// Whether the lane was told to drain and there is nothing left to do, or no use in trying.
     fn is_done(&self) -> bool {
         let drains = *self.signals.drain.borrow();
-        let sink_refuses = self.retry_at.is_some() || self.in_doubt;
+        let sink_refuses = self.in_doubt || self.backoff.attempts() >= DRAIN_ATTEMPTS;
         let delivered_all = self.cursor.backlog_items() == 0;
         drains && self.flights.is_empty() && (sink_refuses || delivered_all)
     }
@@ -300,7 +304,7 @@ impl Lane {
         for frame in frames {
             for group in &frame.groups {
                 let rows = Rows::new(group.rows.clone(), group.items);
-                if self.queued_end < self.known_below {
+                if group.first.min(self.queued_end) < self.known_below {
                     self.queue_missing(group.positions(), rows, now);
                 } else {
                     self.queue.push(group.first, rows, now);
@@ -351,6 +355,12 @@ impl Lane {
         }
         let recut = matches!(failure, DeliveryFailure::Recut(_));
         self.in_doubt |= recut || outcome == Outcome::Unreachable;
+        if recut && self.backoff.attempts() == 0 {
+            // The sink is well, only our view of it was not: ask it at once, the first time.
+            self.backoff.next(None);
+            self.shared.engine().pause(now);
+            return Ok(());
+        }
         let place = self.refused.partition_point(|kept| kept.range.start < batch.range.start);
         self.refused.insert(place, batch);
         let asked = match outcome {
