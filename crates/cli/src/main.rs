@@ -1,3 +1,14 @@
-//! The tidegate command.
+//! The tidegate command: parse and dispatch.
 
-fn main() {}
+mod args;
+mod commands;
+mod exit;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    exit::code(commands::run(args::Cli::parse()))
+}

@@ -9,13 +9,22 @@
 //! | Which fields has an event? | [`event`] |
 //! | What names an event for ever? | [`name`] |
 //! | How is an event stored between the door and the sink? | [`rows`] |
-//! | How does JSON become events? | [`json`] |
+//! | How does the body of a request become events? | [`json`] |
+//! | How does the text of an attributes object come about? | [`attributes`] |
+//! | When did it happen, if the producer says so in text? | [`timestamp`] |
+//! | How severe is it, on OpenTelemetry's scale? | [`severity`] |
+//! | Which characters would a sink refuse? | [`scrub`] |
 
+pub mod attributes;
 pub mod event;
 pub mod json;
 pub mod name;
 pub mod rows;
+pub mod scrub;
+pub mod severity;
+pub mod timestamp;
 
+pub use attributes::Attributes;
 pub use event::{Body, Event};
 pub use name::{JournalId, Position};
 pub use rows::{EncodeError, Rows, RowsIter};

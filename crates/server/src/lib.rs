@@ -1,3 +1,19 @@
 //! Sources, lanes, configuration, HTTP API and telemetry around the journal and the sinks.
+//!
+//! | question | module |
+//! |---|---|
+//! | How do the parts become a server, and how does it end? | [`app`] |
+//! | What can be set? | [`config`] |
+//! | What does the server answer over HTTP? | `http` |
+//! | How does an event get from the journal to its sink? | `lane` |
+//! | How does the server tell what it is doing? | [`telemetry`] |
 
+pub mod app;
+mod clock;
 pub mod config;
+mod http;
+mod lane;
+mod status;
+pub mod telemetry;
+
+pub use app::{RunError, Server, StartError};

@@ -1,0 +1,54 @@
+# What you can do here: `make help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+EVENTS ?= 1000000
+KILLS ?= 10
+SEED ?= 1
+
+.PHONY: help needs check fmt lint unit test e2e doc lean demo bench kills deny clean
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+needs: ## Look for what the build needs; install it where that is possible (root on Debian)
+	@scripts/needs
+
+demo: needs ## Run the main job for about a minute, with a live view
+	@$(CARGO) run --quiet --release -p tidegate-cli -- demo $(ARGS)
+
+check: needs fmt lint unit ## The quick loop: format, lints, unit tests
+
+fmt: ## Check the format
+	$(CARGO) fmt --all --check
+
+lint: ## Check the lints
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
+
+unit: ## Run the unit tests
+	$(CARGO) test --workspace --lib --bins
+
+test: needs fmt lint lean doc ## Everything that must pass, with the short forms of long tests
+	$(CARGO) test --workspace --all-features
+
+lean: ## Check that the library builds without its async feature, and without tokio
+	$(CARGO) test -p tidegate --no-default-features
+	@if $(CARGO) tree -p tidegate --no-default-features --edges normal | grep -w tokio; then \
+	  echo 'the library without `async` must not depend on tokio' >&2; exit 1; fi
+
+doc: ## Build the documentation; a warning is an error
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --all-features --no-deps
+
+kills: needs ## The long kill test: EVENTS=1000000 KILLS=10 SEED=1
+	TIDEGATE_KILL_EVENTS=$(EVENTS) TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILL_SEED=$(SEED) \
+	  $(CARGO) test --release -p tidegate-cli --test kill -- --nocapture
+
+bench: needs ## Measure the pipeline against its floor; writes bench/RESULTS.md
+	bench/run
+
+deny: ## Check licences, sources and duplicates (needs cargo-deny)
+	$(CARGO) deny check
+
+clean: ## Remove what was built
+	$(CARGO) clean

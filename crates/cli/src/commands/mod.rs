@@ -1,0 +1,51 @@
+//! What does each subcommand do? One file each.
+
+mod load;
+mod schema;
+mod serve;
+mod validate;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+
+/// Does what was asked.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Schema => schema::run(),
+        Command::Load(args) => load::run(&args),
+    }
+}
+
+/// A variable of the environment.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The runtime of commands that do things at once.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// Completes when the process is asked to stop, by SIGTERM or SIGINT.
+///
+/// A second request ends the process at once: whoever asks twice does not want to wait.
+async fn stop_requested() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(1);
+    });
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! `tidegate serve`: the server, until it is asked to stop.
+
+use std::process::ExitCode;
+
+use tidegate_server::Server;
+use tidegate_server::config::{self, Config, Overrides, Source};
+use tidegate_server::telemetry::logs;
+
+use super::{environment, runtime, stop_requested};
+use crate::args::{LogFormat, ServeArgs};
+
+pub(super) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let source = args.config.as_deref().map_or(Source::Defaults, Source::File);
+    let overrides = Overrides { listen: args.listen, data_dir: args.data_dir };
+    let config = Config::load(source, &overrides, &environment)?.config;
+    let format = match (args.log_format, config.log.format) {
+        (Some(LogFormat::Text), _) | (None, config::LogFormat::Text) => logs::Format::Text,
+        (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => logs::Format::Json,
+    };
+    logs::init(config.log.level.as_str(), format);
+    runtime()?.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let server = Server::start(config).await?;
+    tracing::info!(
+        address = %server.address(),
+        data_dir = %config.data_dir.display(),
+        "taking events at POST /v1/events; figures at /api/metrics"
+    );
+    let stop = async {
+        if let Err(error) = stop_requested().await {
+            tracing::error!(%error, "no signals: stop with SIGKILL");
+            std::future::pending::<()>().await;
+        }
+        tracing::info!("asked to stop");
+    };
+    server.run(stop).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,221 @@
+//! A frame: one accepted request, or a gap between positions.
+//!
+//! | offset | bytes | field |
+//! |---|---|---|
+//! | 0 | 3 | magic `TGF` |
+//! | 3 | 1 | version, 1 |
+//! | 4 | 1 | kind: 0 items, 1 gap |
+//! | 5 | 1 | zero |
+//! | 6 | 2 | number of groups, *g* (gap: 0) |
+//! | 8 | 4 | bytes of the group table, *t* (gap: 0) |
+//! | 12 | 4 | bytes of the payload, *p* |
+//! | 16 | 8 | position of the first item |
+//! | 24 | 8 | position after the last item |
+//! | 32 | 8 | position at which this frame's commit began |
+//! | 40 | 4 | CRC of the payload (gap: not checked) |
+//! | 44 | 4 | CRC of bytes 0..44, the group table, and the segment's salt |
+//! | 48 | *t* | group table: *g* times items (4), bytes (4), class length (1), class |
+//! | 48+*t* | *p* | the groups' rows, one after the other |
+//! | | 0–7 | zeros up to a multiple of 8 |
+//!
+//! The two CRCs let a lane skip groups by the table alone, and let the CRC over the payload —
+//! nearly all of the bytes — be computed by the producer's thread instead of the one writer's.
+//! Positions and the commit's beginning make a frame self-describing: after a bad spot the next
+//! valid header says which positions are missing, and whether they were in its own commit, which
+//! may never have been acknowledged.
+
+use tidegate_event::Position;
+
+use super::Fields;
+
+/// Size of the fixed part, and the least number of zero bytes behind a commit.
+pub(crate) const HEADER_BYTES: usize = 48;
+/// Frames begin at multiples of this.
+pub(crate) const ALIGN: usize = 8;
+/// The largest group table entry: 4 + 4 + 1 + 255.
+const ENTRY_BYTES_MAX: usize = 264;
+/// What every frame begins with.
+pub(crate) const MAGIC_VERSION: [u8; 4] = *b"TGF\x01";
+
+/// What a frame holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Items,
+    Gap,
+}
+
+/// The fixed part of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) groups: u16,
+    pub(crate) table_bytes: u32,
+    pub(crate) payload_bytes: u32,
+    pub(crate) first: Position,
+    pub(crate) end: Position,
+    pub(crate) commit: Position,
+    pub(crate) payload_crc: u32,
+}
+
+/// One entry of the group table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) items: u32,
+    pub(crate) bytes: u32,
+    pub(crate) class: &'a [u8],
+}
+
+/// The size of a frame, padding included.
+pub(crate) fn frame_bytes(table_bytes: usize, payload_bytes: usize) -> u64 {
+    (HEADER_BYTES + table_bytes + payload_bytes).next_multiple_of(ALIGN) as u64
+}
+
+impl Header {
+    /// A gap over positions `first..end` that fills exactly `bytes` (a multiple of 8, at least a
+    /// header).
+    pub(crate) fn gap(first: Position, end: Position, commit: Position, bytes: u64) -> Self {
+        let payload_bytes =
+            u32::try_from(bytes.saturating_sub(HEADER_BYTES as u64)).unwrap_or(u32::MAX);
+        let (kind, groups, table_bytes, payload_crc) = (Kind::Gap, 0, 0, 0);
+        Self { kind, groups, table_bytes, payload_bytes, first, end, commit, payload_crc }
+    }
+
+    /// Reads the fixed part, and the CRC it claims. `None` unless it is plausible in itself.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, u32)> {
+        let mut fields = Fields(bytes);
+        if fields.bytes(4)? != MAGIC_VERSION {
+            return None;
+        }
+        let kind = match fields.u8()? {
+            0 => Kind::Items,
+            1 => Kind::Gap,
+            _ => return None,
+        };
+        if fields.u8()? != 0 {
+            return None;
+        }
+        let header = Self {
+            kind,
+            groups: fields.u16()?,
+            table_bytes: fields.u32()?,
+            payload_bytes: fields.u32()?,
+            first: fields.position()?,
+            end: fields.position()?,
+            commit: fields.position()?,
+            payload_crc: fields.u32()?,
+        };
+        let table_max = header.groups as usize * ENTRY_BYTES_MAX;
+        let plausible = header.table_bytes as usize <= table_max
+            && header.first < header.end
+            && header.commit <= header.first;
+        Some((header, fields.u32()?)).filter(|_| plausible)
+    }
+
+    /// The size of the whole frame, padding included.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        frame_bytes(self.table_bytes as usize, self.payload_bytes as usize)
+    }
+
+    /// Where the payload begins in the frame.
+    pub(crate) fn payload_at(&self) -> usize {
+        HEADER_BYTES + self.table_bytes as usize
+    }
+
+    /// Appends the fixed part, and then the table `put_table` writes, with the CRC over both.
+    pub(crate) fn encode(
+        &self,
+        salt: u64,
+        out: &mut Vec<u8>,
+        put_table: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let at = out.len();
+        out.extend_from_slice(&MAGIC_VERSION);
+        out.push(match self.kind {
+            Kind::Items => 0,
+            Kind::Gap => 1,
+        });
+        out.push(0);
+        out.extend_from_slice(&self.groups.to_le_bytes());
+        out.extend_from_slice(&self.table_bytes.to_le_bytes());
+        out.extend_from_slice(&self.payload_bytes.to_le_bytes());
+        out.extend_from_slice(&self.first.to_le_bytes());
+        out.extend_from_slice(&self.end.to_le_bytes());
+        out.extend_from_slice(&self.commit.to_le_bytes());
+        out.extend_from_slice(&self.payload_crc.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        put_table(out);
+        let crc = out.get(at..).map_or(0, |frame| header_crc(frame, salt));
+        if let Some(slot) = out.get_mut(at + HEADER_BYTES - 4..at + HEADER_BYTES) {
+            slot.copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+}
+
+/// The CRC over a header and the table that follows it (`bytes` ends with the table).
+pub(crate) fn header_crc(bytes: &[u8], salt: u64) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(bytes.get(..HEADER_BYTES - 4).unwrap_or_default());
+    crc.update(bytes.get(HEADER_BYTES..).unwrap_or_default());
+    crc.update(&salt.to_le_bytes());
+    crc.finalize()
+}
+
+/// The size of a group's entry in the table.
+pub(crate) fn entry_bytes(class: &str) -> usize {
+    9 + class.len()
+}
+
+/// Appends one entry; `class` has at most 255 bytes.
+pub(crate) fn put_entry(out: &mut Vec<u8>, items: u32, bytes: u32, class: &str) {
+    out.extend_from_slice(&items.to_le_bytes());
+    out.extend_from_slice(&bytes.to_le_bytes());
+    out.push(u8::try_from(class.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(class.as_bytes());
+}
+
+/// Reads the next entry of a table.
+pub(crate) fn entry<'a>(fields: &mut Fields<'a>) -> Option<Entry<'a>> {
+    let (items, bytes, length) = (fields.u32()?, fields.u32()?, fields.u8()?);
+    Some(Entry { items, bytes, class: fields.bytes(length as usize)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Invariant: what is encoded is read back, and any changed bit, or another salt, is seen.
+        #[test]
+        fn a_header_round_trips_and_guards_itself(
+            first in 0u64..1 << 60, items in 1u32..1 << 30, payload_bytes in any::<u32>(),
+            payload_crc in any::<u32>(), salt in any::<u64>(), class in "[a-z]{0,40}",
+            bit in 0usize..57 * 8,
+        ) {
+            let header = Header {
+                kind: Kind::Items, groups: 1, table_bytes: entry_bytes(&class) as u32,
+                payload_bytes, first, end: first + u64::from(items), commit: first / 2, payload_crc,
+            };
+            let mut bytes = Vec::new();
+            header.encode(salt, &mut bytes, |out| put_entry(out, items, 7, &class));
+            let (read, crc) = Header::parse(&bytes).unwrap();
+            prop_assert_eq!(&read, &header);
+            prop_assert_eq!(crc, header_crc(&bytes, salt));
+            prop_assert_ne!(crc, header_crc(&bytes, salt ^ 1));
+            let mut table = Fields(&bytes[HEADER_BYTES..]);
+            let expected = Entry { items, bytes: 7, class: class.as_bytes() };
+            prop_assert_eq!(entry(&mut table), Some(expected));
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let survives = Header::parse(&bytes).is_some_and(|(_, crc)| crc == header_crc(&bytes, salt));
+            prop_assert!(!survives);
+        }
+
+        /// Invariant: no bytes whatever make the parser panic.
+        #[test]
+        fn garbage_is_refused_quietly(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Header::parse(&bytes);
+            let _ = entry(&mut Fields(&bytes));
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! How is a journal opened, appended to, and closed?
+//!
+//! A handle is thin: it admits requests to the queue and waits for the writer. What happens in
+//! between is the business of [`crate::writer`]; with durability `memory` there is nothing in
+//! between, and the request goes straight to the readers.
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use tidegate_event::{JournalId, Position};
+use tokio::sync::{oneshot, watch};
+
+use crate::error::{AppendError, LaneError, OpenError};
+use crate::format::cursors::Cursors;
+use crate::format::meta::{self, Meta};
+use crate::format::segment;
+use crate::frame::{Group, Sealed};
+use crate::keeper::{Signal, keep};
+use crate::lane::Lane;
+use crate::lanes::{ClassFilter, LaneStart, Lanes};
+use crate::pool::Pool;
+use crate::queue::{Pending, Queue, Queued};
+use crate::random;
+use crate::recovery::{Recovered, failed, recover};
+use crate::report::{CursorsFound, Identity, Recovery};
+use crate::segments::Segments;
+use crate::settings::Settings;
+use crate::shared::{Counters, Progress, Shared, lock};
+use crate::stats::Stats;
+use crate::storage::Storage;
+use crate::tail::Tail;
+use crate::writer::{Active, Writer};
+
+/// A handle to an open journal; clones are the same journal.
+///
+/// Dropping the last handle closes it and waits for the disk; in async code, [`Journal::close`]
+/// does that without blocking. Lanes do not keep a journal open.
+#[derive(Clone)]
+pub struct Journal {
+    handle: Arc<Handle>,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("identity", &self.identity()).finish_non_exhaustive()
+    }
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Closing could not write everything down. Acknowledged items are not affected with `fsync`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal was not closed in order: {detail}")]
+pub struct CloseError {
+    /// What went wrong.
+    pub detail: Arc<str>,
+}
+
+impl Journal {
+    /// Opens the journal in `storage`, or creates it there, and goes on where it ended. Blocks on
+    /// the disk for as long as reading all segments takes.
+    ///
+    /// With [`Durability::Memory`](crate::Durability::Memory) nothing in the storage is read or changed.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(storage: impl Storage, settings: Settings) -> Result<(Self, Recovery), OpenError> {
+        settings.validate()?;
+        let storage: Arc<dyn Storage> = Arc::new(storage);
+        let is_memory = settings.durability == crate::settings::Durability::Memory;
+        let opened =
+            if is_memory { fleeting(&storage, &settings) } else { recover(&storage, &settings) };
+        match opened.and_then(|recovered| Self::start(&storage, settings, recovered)) {
+            Ok(opened) => Ok(opened),
+            Err(error) => {
+                storage.close();
+                Err(error)
+            }
+        }
+    }
+
+    fn start(
+        storage: &Arc<dyn Storage>,
+        settings: Settings,
+        recovered: Recovered,
+    ) -> Result<(Self, Recovery), OpenError> {
+        let Recovered { meta, mut segments, pool, cursors, chain_end, report } = recovered;
+        let next = report.next;
+        let active = segments.active_mut().map(|segment| Active {
+            salt: segment.salt,
+            capacity: segment.capacity,
+            file: Arc::clone(&segment.file),
+            offset: segment.end,
+        });
+        let shared = Arc::new(Shared {
+            settings,
+            identity: report.identity,
+            storage: Arc::clone(storage),
+            queue: Queue::new(settings.queue_frames, settings.queue_bytes),
+            tail: Mutex::new(Tail::new(next, settings.tail_bytes)),
+            segments: Mutex::new(segments),
+            pool: Mutex::new(pool),
+            meta: Mutex::new(meta),
+            lanes: Lanes::new(cursors),
+            cursors_dirty: AtomicBool::new(false),
+            progress: watch::Sender::new(Progress { durable: next, ..Progress::default() }),
+            keeper: Signal::default(),
+            counters: Counters::default(),
+        });
+        for missing in &report.missing {
+            shared.note_missing(missing.clone());
+        }
+        shared.note_pool(&lock(&shared.pool));
+        shared.note_segments(&lock(&shared.segments));
+        let mut keeper = None;
+        if let Some(active) = active {
+            let room = active.capacity - active.offset;
+            shared.counters.active_room.store(room, Ordering::Release);
+            let writer = Writer::new(Arc::clone(&shared), active, chain_end.unwrap_or(next), next);
+            keeper =
+                Some(spawn(&shared, writer).map_err(failed(storage.as_ref(), "start a thread"))?);
+        }
+        let handle = Arc::new(Handle { shared, keeper: Mutex::new(keeper) });
+        Ok((Self { handle }, report))
+    }
+
+    /// Who this journal is, and which of its lives this is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.shared().identity
+    }
+
+    /// Hands over one request, to be stored as one frame. Whether there is room is decided now;
+    /// the future resolves once it is durable as configured, with the positions of its items.
+    /// Dropping the future does not take the request back.
+    ///
+    /// # Errors
+    /// See [`AppendError`], both at once and from the future; [`AppendError::advice`] says what to
+    /// do.
+    pub fn append(&self, groups: Vec<Group>) -> Result<Append, AppendError> {
+        let shared = self.shared();
+        let sealed = Sealed::new(groups, shared.frame_bytes_max())?;
+        if shared.is_memory() {
+            return shared.keep_in_memory(sealed).map(|range| Append(State::Done(Some(range))));
+        }
+        let frame_bytes = sealed.frame_bytes();
+        let (reply, answer) = oneshot::channel();
+        shared.queue.push(Pending { sealed, reply }, |queued| {
+            let counters = &shared.counters;
+            let room = counters.active_room.load(Ordering::Acquire)
+                + counters.pool_room.load(Ordering::Acquire);
+            if queued.bytes as u64 + frame_bytes > room {
+                let bytes = counters.bytes.load(Ordering::Acquire);
+                return Err(AppendError::Full { bytes, max: shared.settings.max_bytes });
+            }
+            Ok(())
+        })?;
+        Ok(Append(State::Waiting(answer)))
+    }
+
+    /// Registers a lane: from now on nothing is freed that it has not delivered. It goes on from
+    /// its cursor, or begins at `start` if it has none.
+    ///
+    /// # Errors
+    /// [`LaneError`] if the lane has a reader already, or for its name.
+    pub fn lane(
+        &self,
+        name: &str,
+        filter: ClassFilter,
+        start: LaneStart,
+    ) -> Result<Lane, LaneError> {
+        let shared = self.shared();
+        let durable = shared.durable();
+        let oldest = if shared.is_memory() {
+            lock(&shared.tail).start()
+        } else {
+            lock(&shared.segments).first().unwrap_or(durable)
+        };
+        let begin = match start {
+            LaneStart::Oldest => oldest,
+            LaneStart::Newest => durable,
+        };
+        let state = shared.lanes.register(name, filter, oldest, begin)?;
+        Ok(Lane::new(shared, &state))
+    }
+
+    /// Frees the segments that every lane has passed, and returns how many. The journal does this
+    /// by itself; this is for who wants to know that it is done. Blocks on the disk.
+    pub fn retain(&self) -> usize {
+        if self.shared().is_memory() { 0 } else { self.shared().retain() }
+    }
+
+    /// A moment of the journal's life.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared().stats()
+    }
+
+    /// Takes no more appends, writes what waits, notes the cursors, and releases the storage.
+    /// Every handle and lane is closed by it; closing again waits for the same end.
+    ///
+    /// # Errors
+    /// [`CloseError`] if the journal has failed before or something could not be written down.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        self.handle.begin_close();
+        let mut progress = self.shared().progress.subscribe();
+        let ended = progress.wait_for(|progress| progress.closed.is_some()).await;
+        match ended.ok().and_then(|progress| progress.closed.clone()) {
+            Some(Err(detail)) => Err(CloseError { detail }),
+            _ => Ok(()),
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.shared
+    }
+}
+
+impl Handle {
+    fn begin_close(&self) {
+        let shared = &self.shared;
+        shared.queue.refuse_all(AppendError::Closed);
+        shared.keeper.stop();
+        if shared.is_memory() {
+            shared.storage.close();
+            shared.progress.send_modify(|progress| progress.closed = Some(Ok(())));
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.begin_close();
+        if let Some(keeper) = lock(&self.keeper).take() {
+            // It ends in any case: it has told everybody how, and a panic has nobody left to hear.
+            let _ = keeper.join();
+        }
+    }
+}
+
+fn spawn(shared: &Arc<Shared>, writer: Writer) -> std::io::Result<JoinHandle<()>> {
+    let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let writer = named("journal-writer").spawn(move || writer.serve())?;
+    let for_keeper = Arc::clone(shared);
+    named("journal-keeper").spawn(move || keep(&for_keeper, writer)).inspect_err(|_| {
+        shared.queue.refuse_all(AppendError::Closed);
+    })
+}
+
+/// A journal that lives only in memory: a new id each time, because positions begin again.
+fn fleeting(storage: &Arc<dyn Storage>, settings: &Settings) -> Result<Recovered, OpenError> {
+    let names = storage.list().map_err(failed(storage.as_ref(), "list the directory"))?;
+    let is_segment = |name: &&String| segment::sequence_of(name, ".seg").is_some();
+    let ignored_segments = names.iter().filter(is_segment).count();
+    let (id, epoch) = (JournalId::from_u128(random::id()?), 1);
+    let report = Recovery {
+        identity: Identity { id, epoch },
+        created: true,
+        closed_in_order: true,
+        segments: 0,
+        frames: 0,
+        items: 0,
+        first: 0,
+        next: 0,
+        torn: None,
+        skipped: None,
+        missing: Vec::new(),
+        set_aside: Vec::new(),
+        cursors: CursorsFound::Absent,
+        ignored_segments,
+    };
+    let sizes = (settings.segment_bytes, settings.max_bytes);
+    Ok(Recovered {
+        meta: Meta { id, epoch, floor: 0, state: meta::State::Open },
+        segments: Segments::default(),
+        pool: Pool::new(Arc::clone(storage), id, epoch, sizes, 1),
+        cursors: Cursors::new(),
+        chain_end: None,
+        report,
+    })
+}
+
+impl Shared {
+    /// Places a request in memory, for lanes to take: the whole of an append with `memory`.
+    fn keep_in_memory(&self, mut sealed: Sealed) -> Result<Range<Position>, AppendError> {
+        let low = self.lanes.low();
+        let mut tail = lock(&self.tail);
+        if self.progress.borrow().closed.is_some() {
+            return Err(AppendError::Closed);
+        }
+        // Without lanes everything is kept: one may be registered later.
+        tail.release(Some(low.unwrap_or(0)));
+        if !tail.has_room(sealed.weight()) {
+            let (bytes, max) = (tail.bytes() as u64, self.settings.tail_bytes as u64);
+            return Err(AppendError::Full { bytes, max });
+        }
+        sealed.place(tail.next());
+        let items = sealed.items();
+        let frame = Arc::new(sealed.into_frame());
+        let range = frame.first..frame.end;
+        tail.push(frame);
+        drop(tail);
+        self.counters.frames.fetch_add(1, Ordering::Relaxed);
+        self.counters.items.fetch_add(items, Ordering::Relaxed);
+        self.advance(range.end);
+        Ok(range)
+    }
+
+    fn stats(&self) -> Stats {
+        let progress = self.progress.borrow().clone();
+        let Queued { frames: queued_frames, bytes: queued_bytes } = self.queue.queued();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        let (tail_bytes, tail_start) = {
+            let tail = lock(&self.tail);
+            (tail.bytes(), tail.start())
+        };
+        let (segments, first) = {
+            let segments = lock(&self.segments);
+            (segments.count(), segments.first())
+        };
+        let counters = &self.counters;
+        Stats {
+            durability: self.settings.durability,
+            first: first.unwrap_or(tail_start),
+            durable: progress.durable,
+            segments,
+            bytes: count(&counters.bytes),
+            bytes_max: self.settings.max_bytes,
+            room_bytes: count(&counters.active_room) + count(&counters.pool_room),
+            frames: count(&counters.frames),
+            items: count(&counters.items),
+            commits: count(&counters.commits),
+            syncs: lock(&counters.syncs).clone(),
+            queued_frames,
+            queued_bytes,
+            tail_bytes,
+            tail_bytes_max: self.settings.tail_bytes,
+            disk_reads: count(&counters.disk_reads),
+            missing: self.missing(),
+            trouble: self.trouble(),
+            failed: progress.failed,
+            lanes: self.lanes.stats(progress.durable),
+        }
+    }
+}
+
+/// An append under way. See [`Journal::append`].
+#[derive(Debug)]
+#[must_use = "an append is durable only once this has resolved"]
+pub struct Append(State);
+
+#[derive(Debug)]
+enum State {
+    Done(Option<Range<Position>>),
+    Waiting(oneshot::Receiver<Result<Range<Position>, AppendError>>),
+}
+
+impl Future for Append {
+    type Output = Result<Range<Position>, AppendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Done(range) => Poll::Ready(range.take().ok_or(AppendError::Closed)),
+            State::Waiting(answer) => Pin::new(answer).poll(context).map(|answer| {
+                // Only a writer that is gone without a word drops an answer.
+                answer.unwrap_or_else(|_| {
+                    Err(AppendError::Failed { detail: "the writer thread is gone".into() })
+                })
+            }),
+        }
+    }
+}

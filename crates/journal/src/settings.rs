@@ -1,0 +1,132 @@
+//! How durable, how large, how much in memory? All the journal's bounds stand here.
+
+/// What has happened to an item when its append resolves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It is on stable storage: one `fdatasync` for everything that waited for it. Survives power
+    /// loss.
+    #[default]
+    Fsync,
+    /// It is in the operating system's hands. Survives the end of the process, not power loss.
+    Written,
+    /// It is in this process's memory, and nowhere else.
+    Memory,
+}
+
+/// The journal's bounds. Every value is checked by [`Settings::validate`], none is clamped.
+///
+/// ```
+/// use tidegate_journal::Settings;
+///
+/// let settings = Settings { segment_bytes: 1000, ..Settings::default() };
+/// let refused = settings.validate().unwrap_err();
+/// assert_eq!(refused.field, "segment_bytes");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// What an acknowledged append means.
+    pub durability: Durability,
+    /// Size of one segment file: a multiple of 4 KiB from 64 KiB to 1 GiB. A frame must fit into
+    /// one. Default 64 MiB.
+    pub segment_bytes: u64,
+    /// Bound of all segment files together, spare ones included; at least two segments. Default
+    /// 8 GiB.
+    pub max_bytes: u64,
+    /// Memory for frames that readers have not taken yet; at least 64 KiB. Default 64 MiB. With
+    /// [`Durability::Memory`] it is the bound of everything not yet delivered.
+    pub tail_bytes: usize,
+    /// Bound of the bytes that wait for the writer or are being written; at least 64 KiB. A
+    /// single larger frame is let through when nothing else waits. Default 32 MiB.
+    pub queue_bytes: usize,
+    /// Bound of the frames that wait for the writer or are being written; at least 1. Default
+    /// 16,384.
+    pub queue_frames: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Fsync,
+            segment_bytes: 64 << 20,
+            max_bytes: 8 << 30,
+            tail_bytes: 64 << 20,
+            queue_bytes: 32 << 20,
+            queue_frames: 16_384,
+        }
+    }
+}
+
+/// A setting is outside its bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("journal setting `{field}` is {value}, but must be {bound}")]
+pub struct SettingsError {
+    /// Name of the field in [`Settings`].
+    pub field: &'static str,
+    /// The value given.
+    pub value: u64,
+    /// What it must be.
+    pub bound: &'static str,
+}
+
+const KIB_64: u64 = 64 << 10;
+
+impl Settings {
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// The first field out of its bounds, with its value and the bound.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let checks = [
+            (
+                "segment_bytes",
+                self.segment_bytes,
+                (KIB_64..=1 << 30).contains(&self.segment_bytes)
+                    && self.segment_bytes.is_multiple_of(4096),
+                "a multiple of 4096 from 65536 to 1073741824",
+            ),
+            (
+                "max_bytes",
+                self.max_bytes,
+                self.max_bytes >= self.segment_bytes.saturating_mul(2),
+                "at least twice `segment_bytes`",
+            ),
+            ("tail_bytes", self.tail_bytes as u64, self.tail_bytes as u64 >= KIB_64, AT_LEAST_64K),
+            (
+                "queue_bytes",
+                self.queue_bytes as u64,
+                self.queue_bytes as u64 >= KIB_64,
+                AT_LEAST_64K,
+            ),
+            ("queue_frames", self.queue_frames as u64, self.queue_frames >= 1, "at least 1"),
+        ];
+        match checks.into_iter().find(|&(_, _, holds, _)| !holds) {
+            Some((field, value, _, bound)) => Err(SettingsError { field, value, bound }),
+            None => Ok(()),
+        }
+    }
+}
+
+const AT_LEAST_64K: &str = "at least 65536";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bound_is_held_and_named() {
+        let good = Settings::default();
+        assert_eq!(good.validate(), Ok(()));
+        let bad = [
+            ("segment_bytes", Settings { segment_bytes: 4096, ..good }),
+            ("segment_bytes", Settings { segment_bytes: (64 << 10) + 1, ..good }),
+            ("segment_bytes", Settings { segment_bytes: 2 << 30, ..good }),
+            ("max_bytes", Settings { max_bytes: good.segment_bytes, ..good }),
+            ("tail_bytes", Settings { tail_bytes: 1, ..good }),
+            ("queue_bytes", Settings { queue_bytes: 1, ..good }),
+            ("queue_frames", Settings { queue_frames: 0, ..good }),
+        ];
+        for (field, settings) in bad {
+            assert_eq!(settings.validate().unwrap_err().field, field);
+        }
+    }
+}

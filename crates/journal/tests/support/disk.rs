@@ -1,0 +1,350 @@
+//! A disk that can lose power, fail a sync, or be full.
+//!
+//! What is written is visible at once and durable only after a sync. At a crash each unsynced
+//! write survives, or not, sector by sector, and the unsynced changes of the directory survive up
+//! to some point. A failed sync forgets what it was to save: it stays visible until the power
+//! goes, and a later sync does not save it — as real systems do.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tidegate_journal::{Storage, StorageFile};
+
+const SECTOR: usize = 512;
+
+#[derive(Debug, Clone)]
+enum Change {
+    Write(u64, Vec<u8>),
+    Resize(u64),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Inode {
+    visible: Vec<u8>,
+    durable: Vec<u8>,
+    /// Made since the last sync.
+    unsynced: Vec<Change>,
+}
+
+#[derive(Debug, Clone)]
+enum Rename {
+    Link(String, usize),
+    Unlink(String),
+    Move(String, String),
+}
+
+#[derive(Debug, Clone, Default)]
+struct State {
+    inodes: Vec<Inode>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    unsynced_names: Vec<Rename>,
+    /// Bytes all files may have together, if bounded.
+    room: Option<usize>,
+    /// So many syncs succeed before one fails.
+    syncs_until_failure: Option<u32>,
+    /// So many changes or syncs until the power goes by itself.
+    steps_left: Option<u32>,
+    /// The power is gone: whoever still runs gets errors.
+    dead: bool,
+}
+
+/// A handle to the disk; clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk(Arc<Mutex<State>>);
+
+impl Change {
+    fn apply(&self, content: &mut Vec<u8>) {
+        match self {
+            Self::Write(at, bytes) => {
+                let at = *at as usize;
+                if content.len() < at + bytes.len() {
+                    content.resize(at + bytes.len(), 0);
+                }
+                content[at..at + bytes.len()].copy_from_slice(bytes);
+            }
+            Self::Resize(bytes) => content.resize(*bytes as usize, 0),
+        }
+    }
+
+    /// Applies each sector, or not.
+    fn apply_torn(&self, content: &mut Vec<u8>, dice: &mut Dice) {
+        let Self::Write(at, bytes) = self else {
+            if dice.coin() {
+                self.apply(content);
+            }
+            return;
+        };
+        // All, nothing, a beginning, or any mixture: whole commits must be lost often enough too.
+        let mode = dice.below(4);
+        let cut = dice.below(bytes.len() as u64 / SECTOR as u64 + 2);
+        let mut from = 0;
+        let mut sector = 0;
+        while from < bytes.len() {
+            let in_sector = (*at as usize + from) % SECTOR;
+            let until = (from + SECTOR - in_sector).min(bytes.len());
+            let survives = match mode {
+                0 => true,
+                1 => false,
+                2 => sector < cut,
+                _ => dice.coin(),
+            };
+            if survives {
+                Self::Write(at + from as u64, bytes[from..until].to_vec()).apply(content);
+            }
+            from = until;
+            sector += 1;
+        }
+    }
+}
+
+impl Rename {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Self::Link(name, inode) => {
+                names.insert(name.clone(), *inode);
+            }
+            Self::Unlink(name) => {
+                names.remove(name);
+            }
+            Self::Move(from, to) => {
+                if let Some(inode) = names.remove(from) {
+                    names.insert(to.clone(), inode);
+                }
+            }
+        }
+    }
+}
+
+/// A small deterministic source of chance.
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n.max(1)
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}
+
+impl Disk {
+    /// What is left after the power has gone; the old disk is dead from now on.
+    pub(crate) fn crash(&self, seed: u64) -> Self {
+        let mut state = self.lock();
+        state.dead = true;
+        let mut left = state.clone();
+        drop(state);
+        let mut dice = Dice(seed);
+        for inode in &mut left.inodes {
+            let mut content = std::mem::take(&mut inode.durable);
+            for change in inode.unsynced.drain(..) {
+                change.apply_torn(&mut content, &mut dice);
+            }
+            inode.durable.clone_from(&content);
+            inode.visible = content;
+        }
+        let survive = dice.below(left.unsynced_names.len() as u64 + 1) as usize;
+        let mut names = left.durable_names.clone();
+        for rename in left.unsynced_names.drain(..).take(survive) {
+            rename.apply(&mut names);
+        }
+        left.names.clone_from(&names);
+        left.durable_names = names;
+        left.revive()
+    }
+
+    /// What the next process sees if only this one dies: everything written.
+    pub(crate) fn kill(&self) -> Self {
+        let mut state = self.lock();
+        state.dead = true;
+        state.clone().revive()
+    }
+
+    pub(crate) fn set_room(&self, bytes: Option<usize>) {
+        self.lock().room = bytes;
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.lock().used()
+    }
+
+    /// The sync after `n` more fails.
+    pub(crate) fn fail_sync_after(&self, n: u32) {
+        self.lock().syncs_until_failure = Some(n);
+    }
+
+    /// The power goes after `n` more changes or syncs.
+    pub(crate) fn die_after(&self, n: u32) {
+        self.lock().steps_left = Some(n);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// For whatever changes or syncs something.
+    fn step(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.lock();
+        match &mut state.steps_left {
+            Some(0) => state.dead = true,
+            Some(n) => *n -= 1,
+            None => {}
+        }
+        drop(state);
+        self.alive()
+    }
+
+    fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.lock();
+        if state.dead { Err(io::Error::other("the power is gone")) } else { Ok(state) }
+    }
+}
+
+impl State {
+    fn revive(mut self) -> Disk {
+        (self.room, self.syncs_until_failure, self.steps_left) = (None, None, None);
+        self.dead = false;
+        Disk(Arc::new(Mutex::new(self)))
+    }
+
+    fn used(&self) -> usize {
+        self.names.values().map(|&inode| self.inodes[inode].visible.len()).sum()
+    }
+
+    fn count_sync(&mut self) -> bool {
+        match &mut self.syncs_until_failure {
+            Some(0) => {
+                self.syncs_until_failure = None;
+                false
+            }
+            Some(n) => {
+                *n -= 1;
+                true
+            }
+            None => true,
+        }
+    }
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+impl Storage for Disk {
+    fn place(&self) -> String {
+        "the model of a disk".into()
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.alive()?.names.keys().cloned().collect())
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        let inode = *self.alive()?.names.get(name).ok_or_else(not_found)?;
+        Ok(Box::new(Handle { disk: self.clone(), inode }))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        let mut state = self.step()?;
+        let inode = state.inodes.len();
+        state.inodes.push(Inode::default());
+        let link = Rename::Link(name.to_owned(), inode);
+        link.apply(&mut state.names);
+        state.unsynced_names.push(link);
+        Ok(Box::new(Handle { disk: self.clone(), inode }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.step()?;
+        if !state.names.contains_key(from) {
+            return Err(not_found());
+        }
+        let rename = Rename::Move(from.to_owned(), to.to_owned());
+        rename.apply(&mut state.names);
+        state.unsynced_names.push(rename);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.step()?;
+        let unlink = Rename::Unlink(name.to_owned());
+        state.names.remove(name).ok_or_else(not_found)?;
+        state.unsynced_names.push(unlink);
+        Ok(())
+    }
+
+    fn sync_dir(&self) -> io::Result<()> {
+        let mut state = self.step()?;
+        state.unsynced_names.clear();
+        let names = state.names.clone();
+        state.durable_names = names;
+        Ok(())
+    }
+}
+
+struct Handle {
+    disk: Disk,
+    inode: usize,
+}
+
+impl StorageFile for Handle {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.alive()?;
+        let content = &state.inodes[self.inode].visible;
+        let rest = content.get(offset as usize..).unwrap_or_default();
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.disk.step()?;
+        let grows =
+            (offset as usize + bytes.len()).saturating_sub(state.inodes[self.inode].visible.len());
+        let free = state.room.map_or(usize::MAX, |room| room.saturating_sub(state.used()));
+        // A full disk takes what fits, as real ones do.
+        let fits = bytes.len() - grows.saturating_sub(free).min(bytes.len());
+        let inode = &mut state.inodes[self.inode];
+        let change = Change::Write(offset, bytes[..fits].to_vec());
+        if fits > 0 {
+            change.apply(&mut inode.visible);
+            inode.unsynced.push(change);
+        }
+        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.disk.step()?;
+        let succeeds = state.count_sync();
+        let inode = &mut state.inodes[self.inode];
+        let unsynced = std::mem::take(&mut inode.unsynced);
+        if !succeeds {
+            return Err(io::Error::other("the disk failed"));
+        }
+        for change in unsynced {
+            change.apply(&mut inode.durable);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.step()?;
+        let inode = &mut state.inodes[self.inode];
+        let change = Change::Resize(bytes);
+        change.apply(&mut inode.visible);
+        inode.unsynced.push(change);
+        Ok(())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.alive()?.inodes[self.inode].visible.len() as u64)
+    }
+}

@@ -1,0 +1,196 @@
+//! Where do requests go, and what stands above each body?
+//!
+//! The head of a request is built once. Only `Content-Length` changes, so its value has a slot
+//! of fixed width, filled from the right: blanks before a header's value are allowed
+//! (RFC 9110, section 5.5).
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+use crate::calendar::digits;
+
+/// Where events are posted when the URL names no path.
+const DEFAULT_PATH: &str = "/v1/events";
+/// Digits of a body's length: ten thousand million bytes are far above any bound here.
+const LENGTH_DIGITS: usize = 10;
+
+/// Why a URL or a token cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// A scheme other than `http`.
+    #[error(
+        "`{url}`: only http:// is supported, not {scheme}://; \
+         send to the server's plain port, or put a TLS proxy in between"
+    )]
+    Scheme {
+        /// The URL as given.
+        url: String,
+        /// The scheme it names.
+        scheme: String,
+    },
+    /// Not a URL of the form `http://host[:port][/path]`.
+    #[error("`{url}`: {reason}; write http://host:port/path")]
+    Malformed {
+        /// The URL as given.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A token with characters that a header cannot carry.
+    #[error("the token has characters a header cannot carry; use visible ASCII without blanks")]
+    Token,
+}
+
+/// A parsed `http://` URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The host's name or address, without brackets.
+    pub host: String,
+    /// The port; 80 when the URL names none.
+    pub port: u16,
+    /// Host and port as the `Host` header wants them.
+    authority: String,
+    /// Path and query; [`DEFAULT_PATH`] when the URL names none.
+    path: String,
+}
+
+impl Target {
+    /// Reads `http://host[:port][/path][?query]`; without a path it is `/v1/events`.
+    ///
+    /// # Errors
+    /// [`TargetError::Scheme`] for `https` and other schemes, [`TargetError::Malformed`] for
+    /// everything else that is no such URL.
+    pub fn parse(url: &str) -> Result<Self, TargetError> {
+        let malformed = |reason| TargetError::Malformed { url: url.to_owned(), reason };
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| malformed("no scheme"))?;
+        if !scheme.eq_ignore_ascii_case("http") {
+            return Err(TargetError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() });
+        }
+        if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(malformed("blanks, control or non-ASCII characters must be %-encoded"));
+        }
+        let rest = rest.split('#').next().unwrap_or(rest);
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(malformed("user and password do not belong here, use --token"));
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(inner) => {
+                inner.split_once(']').ok_or_else(|| malformed("no ] after the address"))?
+            }
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        if host.is_empty() {
+            return Err(malformed("no host"));
+        }
+        let port = match port.strip_prefix(':') {
+            Some(digits) => digits.parse().map_err(|_| malformed("the port is no number"))?,
+            None if port.is_empty() => 80,
+            None => return Err(malformed("only a port may follow the address")),
+        };
+        let path = match path {
+            "" | "/" => DEFAULT_PATH.to_owned(),
+            query if query.starts_with('?') => format!("{DEFAULT_PATH}{query}"),
+            path => path.to_owned(),
+        };
+        Ok(Self { host: host.to_owned(), port, authority: authority.to_owned(), path })
+    }
+
+    /// The head of every request to this target.
+    ///
+    /// # Errors
+    /// [`TargetError::Token`] when the token cannot stand in a header.
+    pub fn head(&self, token: Option<&str>) -> Result<Head, TargetError> {
+        let authorization = match token {
+            None => String::new(),
+            Some(token) if !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic()) => {
+                format!("Authorization: Bearer {token}\r\n")
+            }
+            Some(_) => return Err(TargetError::Token),
+        };
+        let before = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: tidegate-load/{}\r\n{authorization}\
+             Content-Type: application/x-ndjson\r\nContent-Length: ",
+            self.path,
+            self.authority,
+            env!("CARGO_PKG_VERSION"),
+        );
+        let length = before.len()..before.len() + LENGTH_DIGITS;
+        let bytes = format!("{before}{}\r\n\r\n", " ".repeat(LENGTH_DIGITS)).into_bytes();
+        Ok(Head { bytes, length })
+    }
+}
+
+/// A request's head with room for the length of a body.
+#[derive(Debug, Clone)]
+pub struct Head {
+    bytes: Vec<u8>,
+    length: Range<usize>,
+}
+
+impl Head {
+    /// The bytes that open a request; its body follows directly.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Notes the length of the body, in bytes, in a request that starts with this head.
+    pub fn set_length(&self, request: &mut [u8], body: usize) {
+        if let Some(slot) = request.get_mut(self.length.clone()) {
+            digits(slot, body as u64, b' ');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        for (url, host, port, path) in [
+            ("http://127.0.0.1:8080/v1/events", "127.0.0.1", 8080, "/v1/events"),
+            ("http://gate", "gate", 80, "/v1/events"),
+            ("http://gate/", "gate", 80, "/v1/events"),
+            ("HTTP://gate:1?partial=true", "gate", 1, "/v1/events?partial=true"),
+            ("http://[::1]:9000/in#top", "::1", 9000, "/in"),
+        ] {
+            let target = Target::parse(url).unwrap();
+            assert_eq!(
+                (target.host.as_str(), target.port, target.path.as_str()),
+                (host, port, path)
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_with_the_reason() {
+        let refusal = |url| Target::parse(url).unwrap_err().to_string();
+        assert!(refusal("https://gate/").contains("only http://"));
+        assert!(refusal("gate:8080").contains("no scheme"));
+        assert!(refusal("http://a:b@gate/").contains("--token"));
+        assert!(refusal("http://gate:eighty/").contains("port"));
+        assert!(refusal("http://gate:99999/").contains("port"));
+        assert!(refusal("http://:80/").contains("no host"));
+        assert!(refusal("http://[::1/").contains(']'));
+        assert!(refusal("http://[::1]x/").contains("only a port"));
+        assert!(refusal("http://gate/a b\r\nX: y").contains("%-encoded"));
+        let target = Target::parse("http://gate").unwrap();
+        for token in ["", "a b", "a\r\nX: y", "ä"] {
+            assert_eq!(target.head(Some(token)).unwrap_err(), TargetError::Token);
+        }
+    }
+
+    #[test]
+    fn a_head_takes_the_length_of_its_body() {
+        let head = Target::parse("http://[::1]:9/").unwrap().head(Some("s3cret")).unwrap();
+        let mut request = head.bytes().to_vec();
+        head.set_length(&mut request, 26_600);
+        let text = String::from_utf8(request).unwrap();
+        assert!(text.starts_with("POST /v1/events HTTP/1.1\r\nHost: [::1]:9\r\n"), "{text}");
+        assert!(text.contains("\r\nAuthorization: Bearer s3cret\r\n"), "{text}");
+        assert!(text.ends_with("Content-Length:      26600\r\n\r\n"), "{text}");
+    }
+}

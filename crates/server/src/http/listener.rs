@@ -1,0 +1,102 @@
+//! How are connections served? Bounded in number, each with a limit on how long it may dawdle.
+//!
+//! Over the bound nobody is refused: the next connection waits in the system's own queue until
+//! another one ends. When the server stops, connections finish the request they are in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// Bytes read ahead on a connection: a request's head must fit, and a body arrives in pieces of it.
+const READ_AHEAD_BYTES: usize = 512 * 1024;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 100;
+
+/// Bounds of connections.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections open at once.
+    pub(crate) connections_max: usize,
+    /// How long a request's head may take to arrive, and how long a connection may idle.
+    pub(crate) header_timeout: Duration,
+}
+
+/// Serves until `stop` is true and every connection has ended.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    let open = Arc::new(Semaphore::new(limits.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&open).acquire_owned() => place,
+            () = stopped(&mut stop) => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stop) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, stop) = (router.clone(), stop.clone());
+                connections.spawn(async move {
+                    connection(stream, router, limits, stop).await;
+                    drop(place);
+                });
+            }
+            Err(error) => refused(&error).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// The system gave no connection, usually for want of file descriptors, which come back as
+/// connections end.
+async fn refused(error: &std::io::Error) {
+    tracing::warn!(%error, "a connection could not be accepted: is the limit of open files low?");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
+    // Answers are small and awaited; an error here costs only latency.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(READ_AHEAD_BYTES)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stopped(&mut stop) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Completes when the server stops, also if whoever would say so is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}

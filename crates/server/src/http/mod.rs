@@ -1,0 +1,148 @@
+//! What does the server answer over HTTP? Events come in here, and everything that can be known
+//! about them goes out. Only this folder knows HTTP statuses.
+//!
+//! A new route is a function in a file here and a line in [`router`].
+
+mod auth;
+mod body;
+mod budget;
+mod decode;
+mod events;
+mod health;
+pub(crate) mod listener;
+mod metrics;
+mod refusal;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::{get, post};
+use tidegate_journal::{Advice, AppendError, Journal};
+use tokio::sync::watch;
+
+use crate::status::Status;
+use budget::Budget;
+use refusal::Refusal;
+
+/// Bounds of what a client may send.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// Largest body as sent, in bytes.
+    pub(crate) body_bytes_max: usize,
+    /// Largest body once unpacked, in bytes.
+    pub(crate) unpacked_bytes_max: usize,
+    /// Longest text of one event, in bytes.
+    pub(crate) event_bytes_max: usize,
+    /// Memory that all bodies may take together, in bytes.
+    pub(crate) in_flight_bytes_max: usize,
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
+    /// The token that requests must carry, if any.
+    pub(crate) token: Option<String>,
+}
+
+/// What requests share.
+#[derive(Debug)]
+pub(crate) struct Door {
+    settings: Settings,
+    journal: Journal,
+    /// The declared classes.
+    classes: Vec<Arc<str>>,
+    no_class: Arc<str>,
+    budget: Budget,
+    pub(crate) counts: Counts,
+    /// Told why, when the journal has failed for good.
+    journal_failed: watch::Sender<Option<String>>,
+}
+
+impl Door {
+    pub(crate) fn new(
+        settings: Settings,
+        journal: Journal,
+        classes: Vec<Arc<str>>,
+        journal_failed: watch::Sender<Option<String>>,
+    ) -> Self {
+        let budget = Budget::new(settings.in_flight_bytes_max);
+        let (no_class, counts) = ("".into(), Counts::default());
+        Self { settings, journal, classes, no_class, budget, counts, journal_failed }
+    }
+
+    /// The name that the journal keeps for a group's class.
+    fn class_name(&self, class: usize) -> Arc<str> {
+        let declared = class.checked_sub(1).and_then(|at| self.classes.get(at));
+        Arc::clone(declared.unwrap_or(&self.no_class))
+    }
+
+    fn journal_refused(&self, error: &AppendError) {
+        let closed = matches!(error, AppendError::Closed);
+        if error.advice() == Advice::GiveUp && !closed {
+            self.journal_failed.send_replace(Some(error.to_string()));
+        }
+    }
+
+    /// Bytes that bodies could still take.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.budget.free()
+    }
+}
+
+/// Counts of the door; they only grow.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) replaced_characters: AtomicU64,
+    /// Refused requests whose sender must change something (4xx).
+    pub(crate) refused_client: AtomicU64,
+    /// Refused requests that may succeed later (429, 503).
+    pub(crate) refused_server: AtomicU64,
+}
+
+impl Counts {
+    fn refused(&self, status: StatusCode) {
+        let may_succeed_later =
+            status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let count = if may_succeed_later { &self.refused_server } else { &self.refused_client };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// All routes.
+pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
+    let token: Option<Arc<str>> = door.settings.token.as_deref().map(Arc::from);
+    // Health is open, so that a probe needs no secret; it tells nothing about the events.
+    let open = Router::new()
+        .route("/health", get(health::live))
+        .route("/ready", get(health::ready))
+        .with_state(Arc::clone(&status));
+    let told = Router::new()
+        .route("/api/health", get(health::report))
+        .route("/api/metrics", get(metrics::json))
+        .route("/metrics", get(metrics::prometheus))
+        .with_state(status);
+    let taken = Router::new()
+        .route("/v1/events", post(events::post))
+        // The body is bounded where it is received, with an answer of our own.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(door);
+    let guarded = told.merge(taken).layer(middleware::from_fn(move |request, next| {
+        auth::check(token.clone(), request, next)
+    }));
+    open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
+}
+
+async fn no_such_path(request: Request) -> Refusal {
+    Refusal::NoSuchPath { path: request.uri().path().to_owned() }
+}
+
+async fn method_not_allowed(request: Request) -> Refusal {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    Refusal::Method { method, path }
+}

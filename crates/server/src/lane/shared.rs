@@ -1,0 +1,116 @@
+//! What does a lane show of itself while it works? Its engine, its state and its latencies.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tidegate::{Engine, Moment};
+
+use crate::clock::Clock;
+use crate::telemetry::latency::Latencies;
+
+/// The part of a lane that the API reads. Every lock is held for a few instructions.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) sink: Arc<str>,
+    pub(crate) lane: Arc<str>,
+    key: Arc<str>,
+    pub(crate) clock: Clock,
+    pub(crate) target: Duration,
+    engine: Mutex<Engine>,
+    state: Mutex<State>,
+    attempt_latency: Mutex<Latencies>,
+    delivery_latency: Mutex<Latencies>,
+    pub(crate) queue_items: AtomicU64,
+    pub(crate) queue_bytes: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    /// Attempts that took longer than the target.
+    pub(crate) misses: AtomicU64,
+}
+
+/// What a lane is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// It is asking the sink what was delivered before.
+    Starting,
+    /// It delivers what arrives.
+    Running,
+    /// The sink does not take anything at the moment; events wait in the journal.
+    Retrying {
+        /// What the sink said.
+        why: String,
+        /// How many times the batch was tried.
+        attempts: u32,
+    },
+    /// It delivers what is left before the server stops.
+    Draining,
+    /// It has ended.
+    Stopped,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        sink: Arc<str>,
+        lane: Arc<str>,
+        clock: Clock,
+        target: Duration,
+        engine: Engine,
+    ) -> Self {
+        let key = format!("{sink}/{lane}").into();
+        Self {
+            sink,
+            lane,
+            key,
+            clock,
+            target,
+            engine: Mutex::new(engine),
+            state: Mutex::new(State::Starting),
+            attempt_latency: Mutex::new(Latencies::new()),
+            delivery_latency: Mutex::new(Latencies::new()),
+            queue_items: AtomicU64::new(0),
+            queue_bytes: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// The name of this lane in the journal: `sink/lane`.
+    pub(crate) fn key(&self) -> Arc<str> {
+        Arc::clone(&self.key)
+    }
+
+    pub(crate) fn engine(&self) -> MutexGuard<'_, Engine> {
+        lock(&self.engine)
+    }
+
+    pub(crate) fn attempt_latency(&self) -> MutexGuard<'_, Latencies> {
+        lock(&self.attempt_latency)
+    }
+
+    pub(crate) fn delivery_latency(&self) -> MutexGuard<'_, Latencies> {
+        lock(&self.delivery_latency)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        lock(&self.state).clone()
+    }
+
+    pub(crate) fn set_state(&self, state: State) {
+        *lock(&self.state) = state;
+    }
+
+    /// Notes how long an attempt took.
+    pub(crate) fn attempted(&self, now: Moment, took: Duration) {
+        self.attempt_latency().record(now, took, 1);
+        if took > self.target {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The lock, also after a panic elsewhere: what is behind these locks is valid at every step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

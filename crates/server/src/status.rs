@@ -1,0 +1,57 @@
+//! What is there to be known about a running server? The parts that the API and the logs read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tidegate_journal::Journal;
+
+use crate::clock::Clock;
+use crate::http::Door;
+use crate::lane::shared::{Shared as Lane, State};
+use crate::telemetry::sampler::Sampled;
+
+/// The parts of a running server, to be read.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) clock: Clock,
+    pub(crate) journal: Journal,
+    pub(crate) door: Arc<Door>,
+    pub(crate) lanes: Vec<Arc<Lane>>,
+    pub(crate) sampled: Sampled,
+    pub(crate) draining: AtomicBool,
+}
+
+impl Status {
+    /// How long the server has been running.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.clock.now().since(tidegate::Moment::ZERO)
+    }
+
+    /// What keeps events from being taken or delivered, as sentences. Empty when nothing does.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if self.draining.load(Ordering::Relaxed) {
+            troubles.push("the server is stopping".to_owned());
+        }
+        let journal = self.journal.stats();
+        troubles.extend(journal.failed.map(|why| format!("the journal has failed: {why}")));
+        if journal.room_bytes == 0 {
+            troubles.push("the journal is full: it takes nothing until a sink delivers".to_owned());
+        }
+        for lane in &self.lanes {
+            let (sink, name) = (&lane.sink, &lane.lane);
+            match lane.state() {
+                State::Running | State::Draining => {}
+                State::Starting => {
+                    troubles.push(format!("sink `{sink}`, lane `{name}`: starting"));
+                }
+                State::Stopped => troubles.push(format!("sink `{sink}`, lane `{name}`: stopped")),
+                State::Retrying { why, attempts } => troubles.push(format!(
+                    "sink `{sink}`, lane `{name}` takes nothing ({attempts} attempts): {why}"
+                )),
+            }
+        }
+        troubles
+    }
+}

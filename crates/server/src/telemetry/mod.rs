@@ -1,0 +1,7 @@
+//! How does the server tell what it is doing? Figures here, sentences in the logs.
+
+pub(crate) mod latency;
+pub mod logs;
+pub(crate) mod prometheus;
+pub(crate) mod sampler;
+pub mod snapshot;
