@@ -92,7 +92,11 @@ impl SinkKind {
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
-        let Self::Sqlite(SqliteConfig { path: _, busy_timeout, retention }) = self;
+        let Self::Sqlite(SqliteConfig { path: file, busy_timeout, retention }) = self;
+        if file.as_deref().is_some_and(|file| file.as_os_str().is_empty() || file == ":memory:") {
+            let bound = "a file on disk: events are to outlive this process";
+            check.invalid(&format!("{path}.path"), "no file", bound);
+        }
         let busy_path = format!("{path}.busy_timeout");
         check.within(&busy_path, *busy_timeout, defaults::BUSY_TIMEOUT);
         if let Some(age) = retention.max_age

@@ -9,9 +9,10 @@ use std::path::{Component, Path, PathBuf};
 use tidegate::{Bounds, Plan, SettingError};
 
 use super::check::{Check, outside};
+use super::class::ClassConfig;
 use super::controller::ControllerConfig;
 use super::error::shown;
-use super::lane::{ClassConfig, LaneConfig};
+use super::lane::LaneConfig;
 use super::sink::SinkKind;
 use super::units::ByteSize;
 use super::{Config, defaults};
@@ -22,6 +23,11 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     }
     config.http.check(check);
     config.journal.check(check);
+    // A request is one frame of the journal, and a frame lies in one segment.
+    check.at_most(
+        ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
+        ("journal.segment_bytes", config.journal.segment_bytes),
+    );
     check.within("drain_timeout", config.drain_timeout, defaults::DRAIN_TIMEOUT);
     names(config, check);
     files(config, check);
