@@ -114,7 +114,7 @@ impl Session {
             assert_eq!(missing.cause, Cause::Unfinished, "{report:?}");
             let touched = model.acknowledged.missing_in(missing.positions.clone());
             assert!(!missing.positions.is_empty(), "{report:?}");
-            assert_eq!(touched, [missing.positions.clone()], "{report:?}");
+            assert_eq!(touched, std::slice::from_ref(&missing.positions), "{report:?}");
         }
         assert!(model.acknowledged.end().unwrap_or(0) <= report.next, "{report:?}");
         let read = lane.cursor().low_water();
