@@ -169,18 +169,17 @@ impl Lane {
     async fn recover(&mut self) -> Result<(), LaneError> {
         self.queue.clear();
         self.refused.clear();
-        while self.in_doubt {
-            let retry_at = self.retry_at.take();
-            if retry_at.is_some() {
+        while self.in_doubt && !self.gives_up() {
+            let drains = *self.signals.drain.borrow();
+            if let Some(retry_at) = self.retry_at.take() {
                 tokio::select! {
-                    () = self.shared.clock.sleep_until(retry_at) => {}
-                    _ = self.signals.drain.wait_for(|drain| *drain) => return Ok(()),
+                    () = self.shared.clock.sleep_until(Some(retry_at)) => {}
+                    _ = self.signals.drain.wait_for(|drain| *drain), if !drains => {}
                 }
             }
             match self.sink.delivered(&self.shared.lane, self.cursor.low_water()).await {
                 Ok(ranges) => self.begin_after(ranges)?,
                 Err(failure) if is_final(&failure) => return Err(self.given_up(failure)),
-                Err(_) if *self.signals.drain.borrow() => return Ok(()),
                 Err(failure) => self.wait_after(&failure, None),
             }
         }
@@ -226,7 +225,7 @@ impl Lane {
             match engine.poll(now, &self.queue.seen()) {
                 Step::Wait(wait) => return wait.until,
                 Step::Send(cut) => {
-                    let Some(batch) = self.queue.cut(&self.shared.lane, cut) else { return None };
+                    let batch = self.queue.cut(&self.shared.lane, cut)?;
                     let ticket = sent(&mut engine, now, cut, &batch);
                     self.send(batch, ticket);
                 }
@@ -290,9 +289,13 @@ impl Lane {
     /// Whether the lane was told to drain and there is nothing left to do, or no use in trying.
     fn is_done(&self) -> bool {
         let drains = *self.signals.drain.borrow();
-        let sink_refuses = self.in_doubt || self.backoff.attempts() >= DRAIN_ATTEMPTS;
         let delivered_all = self.cursor.backlog_items() == 0;
-        drains && self.flights.is_empty() && (sink_refuses || delivered_all)
+        drains && self.flights.is_empty() && (delivered_all || self.gives_up())
+    }
+
+    /// Whether to leave the rest to the journal: the lane drains, and the sink keeps refusing.
+    fn gives_up(&self) -> bool {
+        *self.signals.drain.borrow() && self.backoff.attempts() >= DRAIN_ATTEMPTS
     }
 
     fn arrived(&mut self, frames: Result<Vec<Arc<Frame>>, ReadError>) -> Result<(), LaneError> {
