@@ -16,7 +16,7 @@ use tidegate_journal::{
     ClassFilter, Durability, FileStorage, Journal, LaneStart, Missing, Recovery, Torn,
 };
 use tidegate_sinks::sqlite::{self, SqliteSink};
-use tidegate_sinks::{Origin, Sink};
+use tidegate_sinks::{Blackhole, Origin, Sink};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -313,6 +313,7 @@ async fn open_sinks(
                 let settings = sqlite_settings(config, name, sqlite);
                 Arc::new(SqliteSink::start(settings).map_err(failed)?)
             }
+            SinkKind::Blackhole {} => Arc::new(Blackhole),
         };
         sink.open(origin).await.map_err(failed)?;
         sinks.push(sink);

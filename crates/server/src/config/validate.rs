@@ -72,7 +72,7 @@ fn is_name(name: &str) -> bool {
 fn files(config: &Config, check: &mut Check) {
     let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for (name, sink) in &config.sinks {
-        let SinkKind::Sqlite(sqlite) = &sink.kind;
+        let SinkKind::Sqlite(sqlite) = &sink.kind else { continue };
         let file = sqlite.file(&config.data_dir);
         if let Some(other) = owners.get(&plain(&file)) {
             let bound = format!("another file: the sink `{other}` has this one");

@@ -123,6 +123,7 @@ fn every_object_is_closed() {
             "/$defs/AimdConfig",
             "/$defs/ControllerConfig/anyOf/1/anyOf/0",
             "/$defs/LoadScoreConfig",
+            "/$defs/SinkConfig/anyOf/1",
             "/$defs/SqliteConfig",
         ]
     );
