@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::error::AppendError;
 
-/// An append under way. See [`Journal::append`].
+/// An append under way. See [`crate::Journal::append`].
 #[derive(Debug)]
 #[must_use = "an append is durable only once this has resolved"]
 pub struct Append(State);

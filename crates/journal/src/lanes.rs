@@ -19,6 +19,15 @@ use crate::stats::LaneStats;
 pub(crate) const LANES_MAX: usize = 1024;
 
 /// Which groups a lane wants. Groups it does not want count as passed.
+///
+/// ```
+/// use tidegate_journal::ClassFilter;
+///
+/// let urgent = ClassFilter::Only("urgent".into());
+/// let others = ClassFilter::AllBut(vec!["urgent".into()]);
+/// assert!(urgent.wants("urgent") && !urgent.wants(""));
+/// assert!(!others.wants("urgent") && others.wants(""));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClassFilter {
     /// Those of one declared class.

@@ -33,9 +33,10 @@ impl Writer {
         let written = file.write_all_at(&self.run.bytes, *offset);
         self.run.bytes.truncate(frames);
         if let Err(error) = written {
-            // A part may be there; frames of refused requests must not come back to life.
+            // A part may be there; frames of refused requests must not come back to life. Synced,
+            // because the next commit may go to another segment, at the same positions.
             let full = error.kind() == io::ErrorKind::StorageFull;
-            return match file.set_len(*offset) {
+            return match file.set_len(*offset).and_then(|()| file.sync_data()) {
                 Ok(()) if full => Err(Broken::NoSpace(error)),
                 _ => Err(Broken::Failed("writing a segment", error)),
             };
