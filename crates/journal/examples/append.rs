@@ -36,6 +36,7 @@ async fn run(
     bytes: usize,
 ) -> Result<(), Box<dyn Error>> {
     let (mut reader, cursor) = journal.lane("all", ClassFilter::all(), LaneStart::Newest)?.split();
+    journal.begin_retention();
     let end = journal.stats().durable + frames * 100;
     let reading = tokio::spawn(async move {
         while reader.place() < end {

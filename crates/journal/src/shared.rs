@@ -76,6 +76,9 @@ pub(crate) struct Shared {
     pub(crate) meta: Mutex<Meta>,
     pub(crate) lanes: Lanes,
     pub(crate) cursors_dirty: AtomicBool,
+    /// Positions below are not to be given out: see [`crate::Journal::skip_to`].
+    pub(crate) skip_to: AtomicU64,
+    pub(crate) closing: AtomicBool,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) keeper: Signal,
     pub(crate) counters: Counters,
@@ -128,8 +131,8 @@ impl Shared {
     /// Some lane has passed something.
     pub(crate) fn note_delivered(&self, low: Position) {
         if self.is_memory() {
-            let low = self.lanes.low();
-            lock(&self.tail).release(low);
+            let low = self.lanes.low().unwrap_or(0);
+            lock(&self.tail).release(Some(low));
             return;
         }
         if !self.cursors_dirty.swap(true, Ordering::AcqRel) {

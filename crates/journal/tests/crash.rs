@@ -109,6 +109,7 @@ impl Session {
     fn open(disk: Disk, model: &Model) -> (Self, Recovery) {
         let (journal, report) = Journal::open(disk.clone(), SETTINGS).unwrap();
         let lane = journal.lane("only", ClassFilter::all(), LaneStart::Oldest).unwrap();
+        journal.begin_retention();
         for missing in &report.missing {
             // This disk loses only what was not synced.
             assert_eq!(missing.cause, Cause::Unfinished, "{report:?}");
