@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate::{Engine, Feedback};
+use tidegate_event::Position;
 use tidegate_journal::{
     ClassFilter, Durability, FileStorage, Journal, LaneStart, Missing, Recovery, Torn,
 };
@@ -125,7 +126,7 @@ impl Server {
         let host = watch::Sender::new(Feedback::default());
         let drain = watch::Sender::new(false);
         let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
-        let parts = lanes(config, &sinks, &journal, clock, &signals)?;
+        let parts = lanes(config, &sinks, &journal, clock, &signals).await?;
         let (shared, lanes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
@@ -322,7 +323,7 @@ async fn open_sinks(
 }
 
 /// Every lane of every sink, with the part of it that the API reads.
-fn lanes(
+async fn lanes(
     config: &Config,
     sinks: &[Arc<dyn Sink>],
     journal: &Journal,
@@ -340,10 +341,12 @@ fn lanes(
             let most = of_sink.kind.concurrency_max();
             let shared = engine(sink_name, name, &settings, most, clock)?;
             let journal_lane = journal.lane(&shared.key(), filter, LaneStart::Oldest)?;
+            let skipped_to = skip_delivered(journal, sink.as_ref(), name).await;
             let bounds = lane::Bounds {
                 queue_items: u64::from(settings.queue_items),
                 queue_bytes: settings.queue_bytes.bytes(),
                 timeout: settings.timeout.duration(),
+                skipped_to,
             };
             let (sink, signals) = (Arc::clone(sink), signals.clone());
             let handles = journal_lane.split();
@@ -351,7 +354,26 @@ fn lanes(
             lanes.push((shared, lane));
         }
     }
+    for lane in journal.begin_retention() {
+        tracing::warn!(lane, "no sink has this lane any more: nothing is kept for it");
+    }
     Ok(lanes)
+}
+
+/// Lets the journal skip what the sink has beyond the journal's end, which a power failure may have
+/// cut off if durability is `written`: a new event must not get the name of one that is stored.
+/// Returns where new events begin at the earliest.
+///
+/// A sink that does not answer now is asked again by its lane.
+async fn skip_delivered(journal: &Journal, sink: &dyn Sink, lane: &str) -> Position {
+    let durable = journal.stats().durable;
+    let delivered = sink.delivered(lane, durable).await.unwrap_or_default();
+    let end = delivered.last().map_or(0, |range| range.end);
+    if end > durable {
+        tracing::warn!(durable, end, lane, "the journal lost its end; these positions are skipped");
+        journal.skip_to(end);
+    }
+    end.max(durable)
 }
 
 /// The engine of a lane, in the part that the API reads.

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tidegate::engine::{Cut, Step};
 use tidegate::{Feedback, FlushReason, Moment, Outcome};
 use tidegate_event::{Position, Rows};
-use tidegate_journal::{Frame, LaneCursor, LaneReader, ReadError};
+use tidegate_journal::{Frame, LaneCursor, LaneReader, ReadError, UnknownPositions};
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure, Sink};
 use tokio::sync::watch;
 
@@ -48,6 +48,8 @@ pub(crate) struct Bounds {
     pub(crate) queue_bytes: u64,
     /// Longest time an attempt may take.
     pub(crate) timeout: Duration,
+    /// The journal gives no position below this one to a new event.
+    pub(crate) skipped_to: Position,
 }
 
 /// What a lane listens to besides its journal and its sink.
@@ -95,9 +97,9 @@ pub enum LaneError {
     },
     /// The sink has events that the journal does not know.
     #[error(
-        "sink `{sink}` has events up to position {delivered}, but the journal ends at {durable}: its \
-         end was lost, as a power failure does with durability `written`. New events would get the \
-         names of lost ones. Move the journal's directory away and start with an empty one"
+        "sink `{sink}` has events up to position {delivered}, but the journal ends at {durable}: it \
+         was exchanged for another one while the server ran. New events may have got the names of \
+         those that it has. Start again, so that the journal skips them"
     )]
     Ahead {
         /// The sink's name.
@@ -190,11 +192,16 @@ impl Lane {
     fn begin_after(&mut self, delivered: Vec<Range<Position>>) -> Result<(), LaneError> {
         for range in delivered {
             self.known_below = self.known_below.max(range.end);
-            self.cursor.delivered(range).map_err(|ahead| LaneError::Ahead {
-                sink: Arc::clone(&self.shared.sink),
-                delivered: ahead.range.end,
-                durable: ahead.durable,
-            })?;
+            let Err(ahead) = self.cursor.delivered(range.clone()) else { continue };
+            let UnknownPositions { durable, .. } = ahead;
+            if range.end > self.bounds.skipped_to {
+                let (sink, delivered) = (Arc::clone(&self.shared.sink), range.end);
+                return Err(LaneError::Ahead { sink, delivered, durable });
+            }
+            // The journal skips these, so only what it knows has to be noted.
+            if range.start < durable {
+                self.note(range.start..durable)?;
+            }
         }
         let from = self.cursor.low_water();
         self.reader.seek(from);
@@ -377,10 +384,7 @@ impl Lane {
     /// The sink took a batch.
     fn delivered(&mut self, batch: &Batch, now: Moment) -> Result<(), LaneError> {
         self.note_delivery(batch, now);
-        self.cursor.delivered(batch.range.clone()).map_err(|ahead| LaneError::Journal {
-            lane: Arc::clone(&self.shared.lane),
-            why: ahead.to_string(),
-        })?;
+        self.note(batch.range.clone())?;
         if self.backoff.attempts() > 0 {
             let (lane, sink) = (&self.shared.lane, &self.shared.sink);
             let attempts = self.backoff.attempts();
@@ -391,6 +395,14 @@ impl Lane {
             self.go_on(now);
         }
         Ok(())
+    }
+
+    /// Tells the journal what is delivered.
+    fn note(&self, range: Range<Position>) -> Result<(), LaneError> {
+        let lane = Arc::clone(&self.shared.lane);
+        self.cursor
+            .delivered(range)
+            .map_err(|unknown| LaneError::Journal { lane, why: unknown.to_string() })
     }
 
     /// Goes on with what was refused, if anything was, else with what is fresh.

@@ -14,6 +14,8 @@ use tidegate_sinks::{BoxFuture, Guarantee, Limits, OpenError, Origin};
 use super::*;
 use crate::clock::Clock;
 
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Keeps every position that it was given, by its text, and refuses what would come twice.
 #[derive(Default)]
 struct Ledger {
@@ -136,7 +138,7 @@ fn draining_lane(journal: &Journal, filter: ClassFilter, batch_size: u32, sink: 
     let shared = Shared::new("ledger".into(), name, clock, Duration::from_millis(100), engine);
     let handles = journal.lane(&shared.key(), filter, LaneStart::Oldest).unwrap().split();
     let bounds =
-        Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: Duration::from_secs(30) };
+        Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
     let host = watch::Sender::new(Feedback::default()).subscribe();
     Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host })
@@ -201,13 +203,30 @@ async fn a_sink_that_belongs_to_another_opening_ends_the_lane() {
 }
 
 #[tokio::test]
-async fn a_sink_ahead_of_the_journal_is_refused() {
+async fn a_sink_that_is_suddenly_ahead_of_the_journal_ends_the_lane() {
     let dir = tempfile::tempdir().unwrap();
     let journal = journal(dir.path(), &[(10, "")]).await;
     let sink = Arc::new(Ledger::has(0..50));
     let lane = draining_lane(&journal, ClassFilter::all(), 10, Arc::clone(&sink));
     let error = lane.run().await.unwrap_err();
     assert!(error.to_string().contains("up to position 50, but the journal ends at 10"), "{error}");
+    journal.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn positions_that_the_journal_skips_are_passed() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(dir.path(), &[(10, "")]).await;
+    let sink = Arc::new(Ledger::has(5..50));
+    journal.skip_to(50);
+    let mut bytes = Vec::new();
+    rows::encode(&Event { body: Body::Text("event 50"), ..Event::default() }, &mut bytes).unwrap();
+    let group = Group { class: "".into(), items: 1, rows: bytes.into() };
+    assert_eq!(journal.append(vec![group]).unwrap().await.unwrap(), 50..51);
+    let mut lane = draining_lane(&journal, ClassFilter::all(), 100, Arc::clone(&sink));
+    lane.bounds.skipped_to = 50;
+    lane.run().await.unwrap();
+    holds_all(&sink, 51);
     journal.close().await.unwrap();
 }
 
