@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Generate load over HTTP and measure what comes back.
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,12 @@
 //! Bounded by `TIDEGATE_KILL_EVENTS` (default 40,000), `TIDEGATE_KILLS` (default 10) and drawn from
 //! `TIDEGATE_KILL_SEED` (default 1). Its last line is a JSON object with the counts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
 mod common;
 
 use std::collections::HashSet;
@@ -77,7 +83,8 @@ struct Told {
 fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
     let mut body = String::new();
     for id in ids {
-        writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#).unwrap();
+        writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#)
+            .unwrap();
     }
     body
 }
@@ -163,13 +170,17 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
     check(dir.path(), events, kills, &told);
 }
 
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
 /// Holds what the database has against what clients were told.
 fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
     let acknowledged: HashSet<Attempt> =
         told.iter().flat_map(|told| told.acknowledged.iter().copied()).collect();
     let in_doubt: HashSet<Attempt> =
         told.iter().flat_map(|told| told.in_doubt.iter().copied()).collect();
-    assert_eq!(acknowledged.len() as i64, events);
+    assert_eq!(count(acknowledged.len()), events);
 
     let database = database(dir);
     let sql = "SELECT attributes ->> 'id', attributes ->> 'try' FROM events";
@@ -183,7 +194,7 @@ fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
         uncalled += i64::from(!acknowledged.contains(&attempt) && !in_doubt.contains(&attempt));
     }
     let lost = acknowledged.difference(&stored).count();
-    let extra = total - acknowledged.intersection(&stored).count() as i64;
+    let extra = total - count(acknowledged.intersection(&stored).count());
     println!(
         r#"{{"events":{events},"kills":{kills},"acknowledged":{},"in_doubt":{},"stored":{total},"from_lost_answers":{extra},"lost":{lost},"twice":{twice},"uncalled_for":{uncalled}}}"#,
         acknowledged.len(),

@@ -23,7 +23,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::config::{self, Config, JournalConfig, LaneConfig, Retention, SinkKind, Span, SqliteConfig};
+use crate::config::{
+    self, Config, JournalConfig, LaneConfig, Retention, SinkKind, Span, SqliteConfig,
+};
 use crate::http::{self, Door, listener};
 use crate::lane::shared::Shared;
 use crate::lane::{self, Lane, LaneError, Signals};
@@ -275,7 +277,12 @@ fn tell_recovery(found: &Recovery) {
         tracing::info!(frames, events, next, "the journal was not closed in order; recovered");
     }
     if let Some(Torn { segment, offset, bytes }) = found.torn {
-        tracing::info!(segment, offset, bytes, "an unfinished write at the journal's end was undone");
+        tracing::info!(
+            segment,
+            offset,
+            bytes,
+            "an unfinished write at the journal's end was undone"
+        );
     }
     if let Some(skipped) = &found.skipped {
         tracing::info!(?skipped, "these positions will not be used");
@@ -294,10 +301,7 @@ fn tell_recovery(found: &Recovery) {
     }
 }
 
-async fn open_sinks(
-    config: &Config,
-    journal: &Journal,
-) -> Result<Vec<Arc<dyn Sink>>, StartError> {
+async fn open_sinks(config: &Config, journal: &Journal) -> Result<Vec<Arc<dyn Sink>>, StartError> {
     let mut number = [0; 16];
     getrandom::fill(&mut number).map_err(|error| StartError::Random(error.to_string()))?;
     let identity = journal.identity();
@@ -408,10 +412,8 @@ fn journal_settings(config: &JournalConfig) -> tidegate_journal::Settings {
 
 fn sqlite_settings(config: &Config, name: &str, sqlite: &SqliteConfig) -> sqlite::Settings {
     let Retention { max_age, max_rows } = sqlite.retention;
-    let retention = (max_age.is_some() || max_rows.is_some()).then(|| sqlite::Retention {
-        max_age: max_age.map(Span::duration),
-        max_rows,
-    });
+    let retention = (max_age.is_some() || max_rows.is_some())
+        .then(|| sqlite::Retention { max_age: max_age.map(Span::duration), max_rows });
     sqlite::Settings {
         busy_timeout: sqlite.busy_timeout.duration(),
         retention,

@@ -128,7 +128,8 @@ enum Type {
 
 impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)]).map_err(Cow::Owned)
+        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)])
+            .map_err(Cow::Owned)
     }
 }
 

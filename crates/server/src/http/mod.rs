@@ -107,8 +107,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     fn refused(&self, status: StatusCode) {
-        let may_succeed_later =
-            status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let may_succeed_later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let count = if may_succeed_later { &self.refused_server } else { &self.refused_client };
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -132,9 +131,9 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
         .with_state(door);
-    let guarded = told.merge(taken).layer(middleware::from_fn(move |request, next| {
-        auth::check(token.clone(), request, next)
-    }));
+    let guarded = told
+        .merge(taken)
+        .layer(middleware::from_fn(move |request, next| auth::check(token.clone(), request, next)));
     open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
 }
 

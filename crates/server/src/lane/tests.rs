@@ -6,9 +6,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Plan};
 use tidegate_event::{Body, Event, rows};
-use tidegate_journal::{
-    ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings,
-};
+use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
 use tidegate_sinks::{BoxFuture, Guarantee, Limits, OpenError, Origin};
 
 use super::*;
@@ -119,7 +117,12 @@ async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
 }
 
 /// A lane over all that is in the journal; it ends when nothing is left.
-fn draining_lane(journal: &Journal, filter: ClassFilter, batch_size: u32, sink: Arc<Ledger>) -> Lane {
+fn draining_lane(
+    journal: &Journal,
+    filter: ClassFilter,
+    batch_size: u32,
+    sink: Arc<Ledger>,
+) -> Lane {
     let bounds = PlanBounds::default();
     let first = Plan {
         batch_size,
@@ -137,8 +140,7 @@ fn draining_lane(journal: &Journal, filter: ClassFilter, batch_size: u32, sink: 
     };
     let shared = Shared::new("ledger".into(), name, clock, Duration::from_millis(100), engine);
     let handles = journal.lane(&shared.key(), filter, LaneStart::Oldest).unwrap().split();
-    let bounds =
-        Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
+    let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
     let host = watch::Sender::new(Feedback::default()).subscribe();
     Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host })
