@@ -138,7 +138,7 @@ impl Server {
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
-        let door = Door::new(http_settings(config), journal.clone(), classes, failed);
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
         let status = Arc::new(Status {
             clock,
             journal,
