@@ -143,6 +143,7 @@ impl Shared {
 
     /// Frees the segments that every lane has passed; returns how many.
     pub(crate) fn retain(&self) -> usize {
+        let _alone = lock(&self.retaining);
         let Some(low) = self.lanes.low() else { return 0 };
         let free_at = lock(&self.segments).oldest_closed_end();
         if free_at.is_none_or(|end| end > low) {
@@ -190,6 +191,7 @@ impl Shared {
 
     /// Writes the cursors file.
     pub(crate) fn write_cursors(&self) -> io::Result<()> {
+        let _alone = lock(&self.noting);
         // Cleared before the cursors are read: a delivery in between only causes one more write.
         self.cursors_dirty.store(false, Ordering::Release);
         let content = cursors::encode(self.identity.id, &self.lanes.cursors());
