@@ -94,10 +94,9 @@ pub(crate) fn keep(shared: &Shared, writer: JoinHandle<Ended>) {
         if wants.cursors && due.is_none() {
             due = Some(clock::now() + CURSORS_PERIOD);
         }
-        if wants.retain {
-            shared.retain();
-        }
-        if wants.prepare || wants.retain {
+        let freed = if wants.retain { shared.retain() } else { 0 };
+        // What was freed may be just what a preparation had to do without.
+        if wants.prepare || freed > 0 {
             shared.prepare();
         }
         if wants.stop {
