@@ -124,11 +124,11 @@ impl Found {
             let (segment, is_last) = (scan.header.sequence, at == last);
             let trailing = scan.trailing.iter().filter(|_| !is_last);
             for spot in scan.inside.iter().chain(trailing) {
-                let cause = match spot.payload_only {
+                let cause = match spot.body_only {
                     _ if is_last && state == State::Open && is_unfinished(scan, spot) => {
                         Cause::Unfinished
                     }
-                    true => Cause::Payload,
+                    true => Cause::Body,
                     false => Cause::Unreadable,
                 };
                 let (positions, offset) = (spot.positions.clone(), spot.at.start);

@@ -104,6 +104,8 @@ impl Journal {
             meta: Mutex::new(meta),
             lanes: Lanes::new(cursors),
             cursors_dirty: AtomicBool::new(false),
+            retaining: Mutex::new(()),
+            noting: Mutex::new(()),
             skip_to: AtomicU64::new(0),
             closing: AtomicBool::new(false),
             progress: watch::Sender::new(Progress { durable: next, ..Progress::default() }),

@@ -163,11 +163,8 @@ impl Writer {
         }
         let commit = self.run.first;
         if self.chain < self.next {
-            Header::gap(self.chain, self.next, commit, HEADER_BYTES as u64).encode(
-                salt,
-                &mut self.run.bytes,
-                |_| {},
-            );
+            Header::gap(self.chain, self.next, commit, HEADER_BYTES as u64)
+                .encode(salt, &mut self.run.bytes);
         }
         pending.sealed.place(self.next);
         self.next += pending.sealed.items();
