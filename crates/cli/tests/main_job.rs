@@ -1,10 +1,12 @@
 //! The main job through the real binary: events over HTTP end in the database, exactly once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::Write;
 
-use common::{Server, database, database_path, query};
+use common::{Server, database, database_path, query, tidegate};
 use serde_json::{Value, json};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -160,4 +162,49 @@ fn what_a_stopped_server_had_accepted_is_delivered_by_the_next() {
     );
     assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 500);
     drop(database(dir.path()));
+}
+
+#[test]
+fn a_log_that_nobody_wrote_for_us_is_found_field_by_field() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = std::process::Command::new("git")
+        .args(["log", "-200", "--date=iso-strict", "--format=%ad author=%an commit=%H %s"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("git, and a clone of the repository: its history is the log");
+    assert!(history.status.success(), "{history:?}");
+    let history = String::from_utf8(history.stdout).unwrap();
+    let log = dir.path().join("history.log");
+    std::fs::write(&log, &history).unwrap();
+
+    let server = Server::start(&dir.path().join("data"));
+    let loaded = tidegate()
+        .args(["load", "--format", "json", "--url", &server.url("/v1/events"), "--from"])
+        .arg(&log)
+        .output()
+        .unwrap();
+    assert!(loaded.status.success(), "{loaded:?}");
+    let summary: Value = serde_json::from_slice(&loaded.stdout).unwrap();
+    assert_eq!(summary["events_acknowledged"], history.lines().count());
+    assert!(summary["latency_ms"]["p99"].as_f64().unwrap() > 0.0);
+    assert!(server.stop().0.success());
+
+    let database = database(&dir.path().join("data"));
+    let sql = "SELECT body, strftime('%s', time), service, attributes ->> 'commit',
+                      attributes ->> 'log.line' FROM events ORDER BY position";
+    let mut rows = database.prepare(sql).unwrap();
+    let mut rows = rows.query([]).unwrap();
+    for (number, line) in (1..).zip(history.lines()) {
+        let row = rows.next().unwrap().unwrap();
+        let text = |at: usize| row.get::<_, String>(at).unwrap();
+        assert_eq!(text(0), line);
+        let date = line.split(' ').next().unwrap();
+        let sql = "SELECT strftime('%s', ?1)";
+        let seconds: String = database.query_row(sql, [date], |row| row.get(0)).unwrap();
+        assert_eq!(text(1), seconds, "{line}");
+        assert_eq!(text(2), "history");
+        let commit = line.split("commit=").nth(1).unwrap().split(' ').next().unwrap();
+        assert_eq!((text(3).as_str(), row.get::<_, i64>(4).unwrap()), (commit, number));
+    }
+    assert!(rows.next().unwrap().is_none());
 }
