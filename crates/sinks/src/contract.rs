@@ -29,11 +29,15 @@ pub trait Sink: Send + Sync + 'static {
     ///
     /// The sink stores the epoch. From then on it refuses every older opening of that journal —
     /// also one that is still running, and also one with the same epoch but another `opening`: a
-    /// copied data directory must not deliver in parallel.
+    /// copied data directory must not deliver in parallel. The opening that holds the journal may
+    /// open it again. Before the first open the sink takes nothing.
     fn open(&self, origin: Origin) -> BoxFuture<'_, Result<(), OpenError>>;
 
     /// The ranges of positions that `lane` has committed, from `above` on: sorted, disjoint and
-    /// merged where they touch.
+    /// merged where they touch. A range that reaches across `above` begins there.
+    ///
+    /// A lane asks at its start, and after an attempt that ended [`Outcome::Unreachable`] or
+    /// [`DeliveryFailure::Recut`]: the backend may not be the one it was (restored, replaced).
     fn delivered<'a>(
         &'a self,
         lane: &'a str,
@@ -43,8 +47,11 @@ pub trait Sink: Send + Sync + 'static {
     /// Sends one batch: one attempt.
     ///
     /// A sink that is [`Guarantee::ExactlyOnce`] answers [`Outcome::Ok`] also for a batch whose
-    /// range it had already committed (an attempt whose answer was lost), and stores nothing twice.
-    /// The answer comes only after the commit is durable.
+    /// range it had already committed (an attempt whose answer was lost), and stores nothing twice:
+    /// also not an item that another lane has stored under the same name, as happens when a class
+    /// is declared while some of its items are delivered. Another item under a name that is taken
+    /// is refused. A batch is stored whole or not at all; the answer comes only after the commit is
+    /// durable. Whoever stops waiting for the answer does not stop the attempt.
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery>;
 
     /// Finishes what is in flight and lets go of the backend.
@@ -116,6 +123,10 @@ pub struct Slice {
 }
 
 /// What came of one attempt.
+///
+/// The outcome is for controllers, the failure is for the lane. [`DeliveryFailure::Fenced`] and
+/// [`DeliveryFailure::Recut`] come with [`Outcome::Unreachable`], so that nobody gives items up on
+/// them: only [`Outcome::Rejected`] and [`Outcome::TooLarge`] speak of the data.
 #[derive(Debug)]
 pub struct Delivery {
     /// What the backend answered.

@@ -1,1 +1,0 @@
-//! How do events reach a SQLite database exactly once?
