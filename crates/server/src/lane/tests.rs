@@ -1,13 +1,14 @@
 //! Lanes between a real journal and a sink that keeps its record strictly.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
-use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Plan};
+use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome, Plan};
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
-use tidegate_sinks::{BoxFuture, Guarantee, Limits, OpenError, Origin};
+use tidegate_sinks::{BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin};
 
 use super::*;
 use crate::clock::Clock;
