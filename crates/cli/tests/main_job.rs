@@ -112,6 +112,39 @@ fn the_figures_tell_what_happened_and_a_stop_delivers_the_rest() {
 }
 
 #[test]
+fn a_declared_class_has_a_lane_of_its_own_and_others_share_the_default() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.yaml");
+    std::fs::write(&config, "classes: { read: { batch_size: { max: 50, initial: 50 } } }\n")
+        .unwrap();
+    let args = ["--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let server = Server::start_with(dir.path(), &args);
+    for request in 0..10 {
+        let of_class = |class: &str| {
+            let line = |n| format!("{{\"class\":\"{class}\",\"n\":{n}}}\n");
+            (request * 100..(request + 1) * 100).map(line).collect::<String>()
+        };
+        let body = of_class("read") + &of_class("odd") + &of_class("");
+        assert_eq!(server.post(NDJSON, body).status, 200);
+    }
+    let done = |metrics: &Value| {
+        let delivered = |at: usize| metrics["lanes"][at]["delivered"].as_u64().unwrap();
+        delivered(0) + delivered(1) == 3_000
+    };
+    let metrics = server.wait_for_metrics(done);
+    let lane = |at: usize| {
+        (metrics["lanes"][at]["lane"].clone(), metrics["lanes"][at]["delivered"].clone())
+    };
+    assert_eq!(lane(0), (json!("default"), json!(2_000)));
+    assert_eq!(lane(1), (json!("read"), json!(1_000)));
+    assert_eq!(metrics["lanes"][1]["plan"]["batch_size"], 50);
+    assert!(server.stop().0.success());
+    let sql = "SELECT count(*) FROM (SELECT DISTINCT class, attributes ->> 'n' FROM events)";
+    assert_eq!(query::<i64>(dir.path(), sql), 3_000);
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 3_000);
+}
+
+#[test]
 fn batches_grow_while_the_database_keeps_up() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
