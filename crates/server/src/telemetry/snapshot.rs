@@ -86,6 +86,10 @@ pub struct Journal {
     pub tail_bytes_max: usize,
     /// Reads of a backlog from the disk.
     pub disk_reads: u64,
+    /// Places of the journal that cannot be read; the log says where and why.
+    pub unreadable: usize,
+    /// The last trouble that was no request's: making a segment, freeing one, noting a cursor.
+    pub trouble: Option<String>,
 }
 
 /// A lane of a sink.
@@ -234,6 +238,8 @@ fn journal_figures(
         tail_bytes: stats.tail_bytes,
         tail_bytes_max: stats.tail_bytes_max,
         disk_reads: stats.disk_reads,
+        unreadable: stats.missing.len(),
+        trouble: stats.trouble.as_deref().map(str::to_owned),
     }
 }
 
