@@ -202,3 +202,52 @@ fn identity(path: &Path) -> io::Result<Option<Identity>> {
     // Elsewhere an open file cannot be deleted or replaced.
     fs::metadata(path).map(|_| None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(db: &Connection, pragma: &str) -> i64 {
+        db.pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn the_connection_is_set_as_the_table_above_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            size_max: Some(1 << 30),
+            ..Settings::new(directory.path().join("events.db"), "sqlite")
+        };
+        for _ in 0..2 {
+            let db = open(&settings, &LockWaits::default()).unwrap().connection;
+            for (pragma, expected) in [
+                ("synchronous", FULL),
+                ("fullfsync", 1),
+                ("checkpoint_fullfsync", 1),
+                ("page_size", 8192),
+                ("wal_autocheckpoint", (32 << 20) / 8192),
+                ("journal_size_limit", 64 << 20),
+                ("cache_size", -16 * 1024),
+                ("mmap_size", 0),
+                ("max_page_count", (1 << 30) / 8192),
+            ] {
+                assert_eq!(value(&db, pragma), expected, "{pragma}");
+            }
+            let mode: String =
+                db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_places_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("events.db");
+        let db = open(&Settings::new(&path, "sqlite"), &LockWaits::default()).unwrap();
+        assert!(db.check_place(&path).is_ok());
+        fs::rename(&path, directory.path().join("elsewhere.db")).unwrap();
+        assert!(matches!(db.check_place(&path), Err(Trouble::Moved(_))));
+        fs::write(&path, "").unwrap();
+        assert!(matches!(db.check_place(&path), Err(Trouble::Moved(_))));
+    }
+}

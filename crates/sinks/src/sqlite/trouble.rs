@@ -184,3 +184,45 @@ pub(super) fn advice(error: &Error, site: Site<'_>) -> String {
         _ => "Nothing is lost: the journal keeps the events until this is mended".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SITE: &str = "/data/events.db";
+
+    fn answer(code: std::ffi::c_int) -> (Outcome, String, bool) {
+        let trouble = Trouble::Sqlite(Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+        let reopens = trouble.needs_reopening();
+        let site = Site { path: Path::new(SITE), busy_timeout: Duration::from_secs(5) };
+        let (outcome, failure) = trouble.answer(site);
+        (outcome, failure.to_string(), reopens)
+    }
+
+    #[test]
+    fn every_kind_of_failure_has_its_outcome_and_says_what_to_do() {
+        use rusqlite::ffi;
+        use tidegate::Outcome::{Overloaded, Rejected, Unreachable};
+        for (code, outcome, reopens, advice) in [
+            (ffi::SQLITE_BUSY, Overloaded, false, "raise busy_timeout"),
+            (ffi::SQLITE_BUSY_SNAPSHOT, Overloaded, false, "raise busy_timeout"),
+            (ffi::SQLITE_LOCKED, Overloaded, false, "raise busy_timeout"),
+            (ffi::SQLITE_NOMEM, Overloaded, false, "Free memory"),
+            (ffi::SQLITE_FULL, Unreachable, false, "Free space"),
+            (ffi::SQLITE_IOERR_FSYNC, Unreachable, true, "system's log"),
+            (ffi::SQLITE_READONLY, Unreachable, true, "right to write"),
+            (ffi::SQLITE_PERM, Unreachable, true, "right to write"),
+            (ffi::SQLITE_CANTOPEN, Unreachable, true, "directory exists"),
+            (ffi::SQLITE_CORRUPT, Unreachable, true, "restore a backup"),
+            (ffi::SQLITE_NOTADB, Unreachable, true, "Move the file away"),
+            (ffi::SQLITE_ERROR, Unreachable, true, "the journal keeps the events"),
+            (ffi::SQLITE_CONSTRAINT_NOTNULL, Rejected, false, "the data was refused"),
+            (ffi::SQLITE_TOOBIG, Rejected, false, "the data was refused"),
+        ] {
+            let (said, message, reopened) = answer(code);
+            assert_eq!((said, reopened), (outcome, reopens), "{message}");
+            assert!(message.contains(advice), "{message}");
+            assert_eq!(message.contains(SITE), outcome != Rejected, "{message}");
+        }
+    }
+}

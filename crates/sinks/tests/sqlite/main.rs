@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::single_range_in_vec_init,
     reason = "all of this is test code, also what is outside of test functions, and a list of one \
               range is what is meant"
