@@ -30,7 +30,7 @@ fn an_event_is_found_field_by_field() {
 
     let sql = "SELECT json_object('time', time, 'number', severity_number, 'text', severity_text,
         'service', service, 'body', body, 'class', class, 'trace', trace_id, 'span', span_id,
-        'user', attributes -> '$.user.id', 'position', position) FROM events";
+        'user', attributes -> '$.user.id', 'position', position) FROM tidegate_events";
     let row: Value = serde_json::from_str(&query::<String>(dir.path(), sql)).unwrap();
     let expected = json!({
         "time": row["time"], "number": 13, "text": "WARN", "service": "checkout",
@@ -224,7 +224,7 @@ fn a_log_that_nobody_wrote_for_us_is_found_field_by_field() {
 
     let database = database(&dir.path().join("data"));
     let sql = "SELECT body, strftime('%s', time), service, attributes ->> 'commit',
-                      attributes ->> 'log.line' FROM events ORDER BY position";
+                      attributes ->> 'log.line' FROM tidegate_events ORDER BY position";
     let mut rows = database.prepare(sql).unwrap();
     let mut rows = rows.query([]).unwrap();
     for (number, line) in (1..).zip(history.lines()) {
