@@ -74,6 +74,7 @@ fn the_figures_tell_what_happened_and_a_stop_delivers_the_rest() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
     assert_eq!(server.get("/health").status, 200);
+    server.wait_for_metrics(|metrics| metrics["lanes"][0]["state"] == "running");
     assert_eq!(server.get("/ready").json()["status"], "ready");
     for request in 0..20 {
         assert_eq!(server.post(NDJSON, lines(request * 500..(request + 1) * 500)).status, 200);

@@ -107,6 +107,7 @@ impl Journal {
             retaining: Mutex::new(()),
             noting: Mutex::new(()),
             skip_to: AtomicU64::new(0),
+            synced: AtomicU64::new(next),
             closing: AtomicBool::new(false),
             progress: watch::Sender::new(Progress { durable: next, ..Progress::default() }),
             keeper: Signal::default(),

@@ -86,7 +86,7 @@ impl LaneCursor {
     /// # Errors
     /// [`UnknownPositions`] if the range reaches beyond what is durable; nothing is noted then.
     pub fn delivered(&self, range: Range<Position>) -> Result<(), UnknownPositions> {
-        let durable = self.shared.durable();
+        let durable = self.shared.synced.load(Ordering::Acquire);
         if range.end > durable {
             return Err(UnknownPositions { range, durable });
         }

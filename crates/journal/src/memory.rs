@@ -81,6 +81,7 @@ impl Shared {
         let items = sealed.items();
         let frame = Arc::new(sealed.into_frame());
         let range = frame.first..frame.end;
+        self.synced.store(range.end, Ordering::Release);
         tail.push(frame);
         drop(tail);
         self.counters.frames.fetch_add(1, Ordering::Relaxed);

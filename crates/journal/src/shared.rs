@@ -83,6 +83,10 @@ pub(crate) struct Shared {
     pub(crate) noting: Mutex<()>,
     /// Positions below are not to be given out: see [`crate::Journal::skip_to`].
     pub(crate) skip_to: AtomicU64,
+    /// The position after the last item that is durable as configured. It moves before anything of
+    /// a commit can be read, and `progress` after, so a lane may have delivered what `progress`
+    /// does not show yet, but nothing beyond this.
+    pub(crate) synced: AtomicU64,
     pub(crate) closing: AtomicBool,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) keeper: Signal,

@@ -551,3 +551,40 @@ async fn written_never_gives_a_position_twice() {
     let (_, report) = open(dir.path(), settings);
     assert_eq!(report.next, 5, "closed in order, nothing needs to be skipped");
 }
+
+/// Invariant: whatever a reader was given may be called delivered at once, however fast it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_read_may_be_called_delivered_at_once() {
+    for durability in [Durability::Fsync, Durability::Written, Durability::Memory] {
+        let dir = tempfile::tempdir().unwrap();
+        let (journal, _) = open(
+            dir.path(),
+            Settings { durability, max_bytes: 64 << 20, tail_bytes: 1 << 20, ..SMALL },
+        );
+        let (mut reader, cursor) = all(&journal).split();
+        journal.begin_retention();
+        // Many at once, so that commits follow each other while the reader is still reading.
+        let producers: Vec<_> = (0..8)
+            .map(|_| {
+                let journal = journal.clone();
+                tokio::spawn(async move {
+                    for n in 0..500 {
+                        append(&journal, 3, n, 20).await;
+                    }
+                })
+            })
+            .collect();
+        let deliver = tokio::spawn(async move {
+            while cursor.low_water() < 12_000 {
+                for frame in reader.next(1 << 20).await.unwrap() {
+                    cursor.delivered(frame.first..frame.end).unwrap();
+                }
+            }
+        });
+        for producer in producers {
+            producer.await.unwrap();
+        }
+        deliver.await.unwrap();
+        journal.close().await.unwrap();
+    }
+}

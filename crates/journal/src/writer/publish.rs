@@ -1,6 +1,6 @@
 //! A commit is durable: who hears of it, and in which order?
 //!
-//! First the segments, then memory, then the durable position that wakes readers, then the
+//! First the bound of what may be called delivered, then the segments, then memory, then the durable position that wakes readers, then the
 //! producers. So whoever knows a position can read everything up to it.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ impl Writer {
     pub(super) fn publish(&mut self) {
         let shared = Arc::clone(&self.shared);
         let start = self.active.offset;
+        shared.synced.store(self.next, Ordering::Release);
         self.active.offset += self.run.bytes.len() as u64;
         {
             let mut segments = lock(&shared.segments);
