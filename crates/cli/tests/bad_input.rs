@@ -57,7 +57,10 @@ fn with_partial_the_good_lines_are_taken_and_the_bad_ones_listed() {
         let body = "{\"msg\":\"kept\"}\nnot json\n{\"msg\":\"kept\"}\n";
         let answer = server.post_to("/v1/events?partial=true", &[("content-type", NDJSON)], body);
         let told = answer.json();
-        assert_eq!((answer.status, &told["accepted"], &told["rejected"]), (200, &2.into(), &1.into()));
+        assert_eq!(
+            (answer.status, &told["accepted"], &told["rejected"]),
+            (200, &2.into(), &1.into())
+        );
         assert_eq!(told["lines"][0]["line"], 2);
         let none = server.post_to("/v1/events?partial=true", &[("content-type", NDJSON)], "x\ny");
         assert_eq!((none.status, &none.json()["accepted"]), (400, &0.into()));
@@ -135,11 +138,17 @@ fn a_compression_bomb_is_refused() {
         let headers = [("content-type", NDJSON), ("content-encoding", "gzip")];
         let answer = server.post_to("/v1/events", &headers, bomb);
         assert_eq!(answer.status, 413);
-        assert_eq!(answer.message(), "the body unpacks to more than 67108864 bytes: send smaller requests");
+        assert_eq!(
+            answer.message(),
+            "the body unpacks to more than 67108864 bytes: send smaller requests"
+        );
         let half = server.post_to("/v1/events", &headers, &b"\x1f\x8b\x08\x00\x00"[..]);
         assert_eq!((half.status, &half.json()["error"]["code"]), (400, &"broken_encoding".into()));
         let unknown = server.post_to("/v1/events", &[("content-encoding", "br")], GOOD);
-        assert_eq!((unknown.status, &unknown.json()["error"]["code"]), (415, &"unknown_encoding".into()));
+        assert_eq!(
+            (unknown.status, &unknown.json()["error"]["code"]),
+            (415, &"unknown_encoding".into())
+        );
     });
     only_good(dir.path());
 }
@@ -173,11 +182,16 @@ fn what_no_sink_could_store_is_replaced_and_counted() {
         let answer = server.post(NDJSON, body);
         assert_eq!((answer.status, &answer.json()["replaced_characters"]), (200, &4.into()));
     });
-    let body: String = query(dir.path(), "SELECT body FROM events WHERE attributes ->> 'fine' IS NOT NULL");
+    let body: String =
+        query(dir.path(), "SELECT body FROM events WHERE attributes ->> 'fine' IS NOT NULL");
     assert_eq!(body, "a\u{fffd}b");
-    let fine: String = query(dir.path(), "SELECT attributes ->> 'fine' FROM events WHERE attributes ->> 'fine' IS NOT NULL");
+    let fine: String = query(
+        dir.path(),
+        "SELECT attributes ->> 'fine' FROM events WHERE attributes ->> 'fine' IS NOT NULL",
+    );
     assert_eq!(fine, "😀 \\u0000");
-    let attributes: String = query(dir.path(), "SELECT attributes FROM events WHERE attributes ->> 'fine' IS NOT NULL");
+    let attributes: String =
+        query(dir.path(), "SELECT attributes FROM events WHERE attributes ->> 'fine' IS NOT NULL");
     assert!(!attributes.contains("\"\\u0000\"") && !attributes.contains("\\ud800"), "{attributes}");
 }
 
@@ -227,12 +241,20 @@ fn a_database_path_that_cannot_be_written_is_told() {
     std::fs::write(&file, "not a directory").unwrap();
     let config = dir.path().join("config.yaml");
     let path = file.join("events.db");
-    std::fs::write(&config, format!("sinks:\n  main:\n    type: sqlite\n    path: {}\n", path.display())).unwrap();
+    std::fs::write(
+        &config,
+        format!("sinks:\n  main:\n    type: sqlite\n    path: {}\n", path.display()),
+    )
+    .unwrap();
     let (code, message) = refused(dir.path(), &["--config", config.to_str().unwrap()]);
     assert_eq!(code, 1);
-    assert!(message.contains("sink `main`") && message.contains(path.to_str().unwrap()), "{message}");
+    assert!(
+        message.contains("sink `main`") && message.contains(path.to_str().unwrap()),
+        "{message}"
+    );
 
-    std::fs::write(database_path(dir.path()), "this is no database, whatever it is called").unwrap();
+    std::fs::write(database_path(dir.path()), "this is no database, whatever it is called")
+        .unwrap();
     let (code, message) = refused(dir.path(), &[]);
     assert_eq!(code, 1);
     assert!(message.contains("events.db"), "{message}");
@@ -252,7 +274,11 @@ fn a_copied_journal_does_not_deliver_beside_the_original() {
     // Both write to one database.
     let config = copy.path().join("config.yaml");
     let path = database_path(dir.path());
-    std::fs::write(&config, format!("sinks:\n  sqlite:\n    type: sqlite\n    path: {}\n", path.display())).unwrap();
+    std::fs::write(
+        &config,
+        format!("sinks:\n  sqlite:\n    type: sqlite\n    path: {}\n", path.display()),
+    )
+    .unwrap();
     let server = Server::start(dir.path());
     assert_eq!(server.post(NDJSON, GOOD).status, 200);
     let (code, message) = refused(copy.path(), &["--config", config.to_str().unwrap()]);
@@ -287,14 +313,18 @@ fn a_corrupt_segment_is_reported_and_costs_only_what_was_hit() {
     let (status, log) = server.stop();
     assert!(status.success(), "{log:#?}");
     assert!(log.iter().any(|line| line.contains("corrupt")), "{log:#?}");
-    let left: String = query(dir.path(), "SELECT group_concat(substr(body, 8), '') FROM events WHERE body LIKE 'marked%'");
+    let left: String = query(
+        dir.path(),
+        "SELECT group_concat(substr(body, 8), '') FROM events WHERE body LIKE 'marked%'",
+    );
     assert_eq!(left, "012356789");
     assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events WHERE body = 'good'"), 1);
 }
 
 fn first_segment(dir: &Path) -> std::path::PathBuf {
     let files = std::fs::read_dir(dir.join("journal")).unwrap().map(|file| file.unwrap().path());
-    let mut segments: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "seg")).collect();
+    let mut segments: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "seg")).collect();
     segments.sort();
     segments.swap_remove(0)
 }
@@ -306,7 +336,10 @@ fn a_configuration_that_is_wrong_ends_with_78_and_says_what_to_write() {
     for (text, told) in [
         ("htpp:\n  listen: 127.0.0.1:0\n", "did you mean `http`"),
         ("http:\n  lisen: 127.0.0.1:0\n", "did you mean `listen`"),
-        ("sinks:\n  a:\n    type: sqlite\n    batch_size: { min: 500, max: 100 }\n", "sinks.a.batch_size.max"),
+        (
+            "sinks:\n  a:\n    type: sqlite\n    batch_size: { min: 500, max: 100 }\n",
+            "sinks.a.batch_size.max",
+        ),
         ("sinks:\n  a:\n    type: sqlite\n    target: 0 ms\n", "sinks.a.target"),
         ("http:\n  listen: 0.0.0.0:8080\n", "http.token"),
         ("data_dir: ${TIDEGATE_NOT_SET}\n", "TIDEGATE_NOT_SET"),
@@ -334,7 +367,8 @@ fn a_configuration_that_is_wrong_ends_with_78_and_says_what_to_write() {
 fn with_a_token_only_its_bearer_is_let_in() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.yaml");
-    std::fs::write(&config, "http:\n  listen: 0.0.0.0:0\n  token: a-token-of-some-length\n").unwrap();
+    std::fs::write(&config, "http:\n  listen: 0.0.0.0:0\n  token: a-token-of-some-length\n")
+        .unwrap();
     let server = Server::start_with(dir.path(), &["--config", config.to_str().unwrap()]);
     let server = server.at_loopback();
     let post = |authorization: &str| {

@@ -77,7 +77,8 @@ struct Told {
 fn body(ids: std::ops::Range<u64>, attempt: u64) -> String {
     let mut body = String::new();
     for id in ids {
-        writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#).unwrap();
+        writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#)
+            .unwrap();
     }
     body
 }

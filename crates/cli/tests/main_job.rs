@@ -56,7 +56,10 @@ fn every_way_to_send_is_taken() {
     let mut expected = 0;
     for (headers, body, accepted) in ways {
         let answer = server.post_to("/v1/events", headers, body);
-        assert_eq!((answer.status, answer.json()["accepted"].as_u64()), (200, Some(accepted.unsigned_abs())));
+        assert_eq!(
+            (answer.status, answer.json()["accepted"].as_u64()),
+            (200, Some(accepted.unsigned_abs()))
+        );
         expected += accepted;
     }
     assert!(server.stop().0.success());
@@ -74,7 +77,10 @@ fn the_figures_tell_what_happened_and_a_stop_delivers_the_rest() {
     }
     let metrics = server.wait_for_metrics(|metrics| metrics["lanes"][0]["delivered"] == 10_000);
     let lane = &metrics["lanes"][0];
-    assert_eq!((&lane["sink"], &lane["lane"], &lane["state"]), (&json!("sqlite"), &json!("default"), &json!("running")));
+    assert_eq!(
+        (&lane["sink"], &lane["lane"], &lane["state"]),
+        (&json!("sqlite"), &json!("default"), &json!("running"))
+    );
     assert_eq!(metrics["ingest"]["accepted"], 10_000);
     assert_eq!(lane["backlog"], 0);
     let flushes = lane["flushes"].as_object().unwrap().values().map(|n| n.as_u64().unwrap());
@@ -96,7 +102,10 @@ fn the_figures_tell_what_happened_and_a_stop_delivers_the_rest() {
     assert_eq!(server.post(NDJSON, lines(10_000..11_000)).status, 200);
     let (status, log) = server.stop();
     assert!(status.success(), "{log:#?}");
-    assert_eq!(query::<i64>(dir.path(), "SELECT count(DISTINCT attributes ->> 'n') FROM events"), 11_000);
+    assert_eq!(
+        query::<i64>(dir.path(), "SELECT count(DISTINCT attributes ->> 'n') FROM events"),
+        11_000
+    );
 }
 
 #[test]
@@ -124,7 +133,11 @@ fn batches_grow_while_the_database_keeps_up() {
 fn what_a_stopped_server_had_accepted_is_delivered_by_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("config.yaml");
-    std::fs::write(&config, "drain_timeout: 1 s\nsinks:\n  sqlite:\n    type: sqlite\n    busy_timeout: 100 ms\n").unwrap();
+    std::fs::write(
+        &config,
+        "drain_timeout: 1 s\nsinks:\n  sqlite:\n    type: sqlite\n    busy_timeout: 100 ms\n",
+    )
+    .unwrap();
     let args = ["--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"];
     let server = Server::start_with(dir.path(), &args);
     let neighbour = rusqlite::Connection::open(database_path(dir.path())).unwrap();
@@ -140,7 +153,10 @@ fn what_a_stopped_server_had_accepted_is_delivered_by_the_next() {
     let server = Server::start_with(dir.path(), &args);
     server.wait_for_metrics(|metrics| metrics["lanes"][0]["backlog"] == 0);
     assert!(server.stop().0.success());
-    assert_eq!(query::<i64>(dir.path(), "SELECT count(DISTINCT attributes ->> 'n') FROM events"), 500);
+    assert_eq!(
+        query::<i64>(dir.path(), "SELECT count(DISTINCT attributes ->> 'n') FROM events"),
+        500
+    );
     assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 500);
     drop(database(dir.path()));
 }
