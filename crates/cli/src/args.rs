@@ -34,12 +34,12 @@ pub(crate) enum Command {
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Generate load over HTTP and measure what comes back.
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
     /// See it work: the main job in about a minute, in a temporary directory.
     ///
     /// First a server, load and a neighbour that wants the same database for a while, live; then
     /// the same load on fixed batch sizes. It says who delivered more, whoever that is.
-    Demo(DemoArgs),
+    Demo(Box<DemoArgs>),
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,9 @@
 //! Whatever is wrong with what comes in: the status or exit code, a message that says what, where
 //! and what to do, and that nothing accepted is lost.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test that hangs must end by the clock")]
+
 mod common;
 
 use std::io::{Read, Write};
@@ -196,6 +199,67 @@ fn what_no_sink_could_store_is_replaced_and_counted() {
 }
 
 #[test]
+fn a_client_that_dawdles_is_told_and_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.yaml");
+    std::fs::write(&config, "http: { body_timeout: 100 ms, header_timeout: 100 ms }\n").unwrap();
+    let args = ["--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let server = Server::start_with(dir.path(), &args);
+    let mut half_body = TcpStream::connect(server.address()).unwrap();
+    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{\"msg\":";
+    half_body.write_all(head.as_bytes()).unwrap();
+    let mut half_head = TcpStream::connect(server.address()).unwrap();
+    half_head.write_all(b"POST /v1/ev").unwrap();
+    let mut answer = String::new();
+    half_body.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("retry-after: 1"), "{answer}");
+    // Reads to the end: the server closes it.
+    half_head.read_to_string(&mut String::new()).unwrap();
+    assert_eq!(server.post(NDJSON, GOOD).status, 200);
+    assert!(server.stop().0.success());
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 1);
+}
+
+#[test]
+fn a_full_journal_tells_producers_when_to_come_back_and_goes_on_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.yaml");
+    let text = "journal: { segment_bytes: 1 MiB, max_bytes: 4 MiB }\n\
+                http: { body_bytes_max: 512 KiB, decompressed_bytes_max: 1 MiB, event_bytes_max: 64 KiB }\n";
+    std::fs::write(&config, text).unwrap();
+    let args = ["--config", config.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let server = Server::start_with(dir.path(), &args);
+    let neighbour = rusqlite::Connection::open(database_path(dir.path())).unwrap();
+    neighbour.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let body = format!("{{\"msg\":\"{}\"}}\n", "x".repeat(1000)).repeat(300);
+    let (mut accepted, mut refused) = (0, None);
+    for _ in 0..50 {
+        let answer = server.post(NDJSON, &body);
+        match answer.status {
+            200 => accepted += 300,
+            _ => refused = Some(answer),
+        }
+        if refused.is_some() {
+            break;
+        }
+    }
+    let refused = refused.expect("4 MiB hold no 15 MB");
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (503, &"journal_full".into()));
+    assert_eq!(refused.retry_after.as_deref(), Some("1"));
+    assert!(refused.message().contains("the journal is full"), "{}", refused.message());
+    assert_eq!(server.get("/ready").status, 503);
+
+    neighbour.execute_batch("ROLLBACK").unwrap();
+    server.wait_for_metrics(|metrics| metrics["lanes"][0]["backlog"] == 0);
+    let deadline = std::time::Instant::now() + common::PATIENCE;
+    while server.post(NDJSON, GOOD).status != 200 {
+        assert!(std::time::Instant::now() < deadline, "it does not go on");
+    }
+    assert!(server.stop().0.success());
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), accepted + 1);
+}
+
+#[test]
 fn a_wrong_path_method_or_query_says_what_is_right() {
     let dir = around(|server| {
         let lost = server.post_to("/v1/logs-of-mine", &[], GOOD);
@@ -343,7 +407,7 @@ fn a_configuration_that_is_wrong_ends_with_78_and_says_what_to_write() {
         ("sinks:\n  a:\n    type: sqlite\n    target: 0 ms\n", "sinks.a.target"),
         ("http:\n  listen: 0.0.0.0:8080\n", "http.token"),
         ("data_dir: ${TIDEGATE_NOT_SET}\n", "TIDEGATE_NOT_SET"),
-        ("http: [\n", "line"),
+        ("http: [\n", "config.yaml:1:7: not valid YAML"),
     ] {
         std::fs::write(&file, text).unwrap();
         for command in ["validate", "serve"] {

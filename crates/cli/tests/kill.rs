@@ -4,30 +4,36 @@
 //! Bounded by `TIDEGATE_KILL_EVENTS` (default 40,000), `TIDEGATE_KILLS` (default 10) and drawn from
 //! `TIDEGATE_KILL_SEED` (default 1). Its last line is a JSON object with the counts.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it saw"
+)]
+
 mod common;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use common::{Server, agent, database};
 
 const CLIENTS: u64 = 4;
-const EVENTS_A_REQUEST: u64 = 100;
+const EVENTS_A_REQUEST: i64 = 100;
 
 /// An event as its sender knows it: its id and which try of sending it this was.
-type Attempt = (u64, u64);
+type Attempt = (i64, i64);
 
 /// What clients and the killer share.
 struct World {
     address: SocketAddr,
-    events: u64,
+    events: i64,
     /// The next id to send.
-    next: AtomicU64,
-    acknowledged: AtomicU64,
+    next: AtomicI64,
+    acknowledged: AtomicI64,
     /// How many times the server has been started.
     starts: Mutex<u64>,
     started: Condvar,
@@ -51,7 +57,7 @@ impl World {
         self.started.notify_all();
     }
 
-    fn wait_for_acknowledged(&self, count: u64) {
+    fn wait_for_acknowledged(&self, count: i64) {
         let lock = self.progress_lock.lock().unwrap();
         let waiting = |(): &mut ()| self.acknowledged.load(Ordering::SeqCst) < count;
         let (_lock, timeout) =
@@ -59,7 +65,7 @@ impl World {
         assert!(!timeout.timed_out(), "no progress");
     }
 
-    fn acknowledge(&self, count: u64) {
+    fn acknowledge(&self, count: i64) {
         let _lock = self.progress_lock.lock().unwrap();
         self.acknowledged.fetch_add(count, Ordering::SeqCst);
         self.progress.notify_all();
@@ -74,7 +80,7 @@ struct Told {
     in_doubt: Vec<Attempt>,
 }
 
-fn body(ids: std::ops::Range<u64>, attempt: u64) -> String {
+fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
     let mut body = String::new();
     for id in ids {
         writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#)
@@ -114,7 +120,7 @@ fn client(world: &World) -> Told {
     }
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+fn setting(name: &str, default: i64) -> i64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
@@ -127,14 +133,14 @@ fn free_port() -> SocketAddr {
 fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
     let events = setting("TIDEGATE_KILL_EVENTS", 40_000);
     let kills = setting("TIDEGATE_KILLS", 10);
-    let mut random = fastrand::Rng::with_seed(setting("TIDEGATE_KILL_SEED", 1));
+    let mut random = fastrand::Rng::with_seed(setting("TIDEGATE_KILL_SEED", 1).unsigned_abs());
     let dir = tempfile::tempdir().unwrap();
     let address = free_port();
     let world = World {
         address,
         events,
-        next: AtomicU64::new(0),
-        acknowledged: AtomicU64::new(0),
+        next: AtomicI64::new(0),
+        acknowledged: AtomicI64::new(0),
         starts: Mutex::new(0),
         started: Condvar::new(),
         progress: Condvar::new(),
@@ -150,7 +156,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
         for kill in 0..kills {
             // Somewhere in the kill's own share of the run, so that each hits a busy server.
             let share = events / (kills + 1);
-            world.wait_for_acknowledged(kill * share + random.u64(share / 4..share));
+            world.wait_for_acknowledged(kill * share + random.i64(share / 4..share));
             server.kill();
             server = start();
             world.server_started();
@@ -164,27 +170,31 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
     check(dir.path(), events, kills, &told);
 }
 
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap()
+}
+
 /// Holds what the database has against what clients were told.
-fn check(dir: &Path, events: u64, kills: u64, told: &[Told]) {
+fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
     let acknowledged: HashSet<Attempt> =
         told.iter().flat_map(|told| told.acknowledged.iter().copied()).collect();
     let in_doubt: HashSet<Attempt> =
         told.iter().flat_map(|told| told.in_doubt.iter().copied()).collect();
-    assert_eq!(acknowledged.len() as u64, events);
+    assert_eq!(count(acknowledged.len()), events);
 
     let database = database(dir);
     let sql = "SELECT attributes ->> 'id', attributes ->> 'try' FROM events";
     let mut rows = database.prepare(sql).unwrap();
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let (mut stored, mut total, mut twice, mut uncalled) = (HashSet::new(), 0u64, 0u64, 0u64);
+    let (mut stored, mut total, mut twice, mut uncalled) = (HashSet::new(), 0i64, 0i64, 0i64);
     for attempt in rows {
         let attempt: Attempt = attempt.unwrap();
         total += 1;
-        twice += u64::from(!stored.insert(attempt));
-        uncalled += u64::from(!acknowledged.contains(&attempt) && !in_doubt.contains(&attempt));
+        twice += i64::from(!stored.insert(attempt));
+        uncalled += i64::from(!acknowledged.contains(&attempt) && !in_doubt.contains(&attempt));
     }
     let lost = acknowledged.difference(&stored).count();
-    let extra = total - acknowledged.intersection(&stored).count() as u64;
+    let extra = total - count(acknowledged.intersection(&stored).count());
     println!(
         r#"{{"events":{events},"kills":{kills},"acknowledged":{},"in_doubt":{},"stored":{total},"from_lost_answers":{extra},"lost":{lost},"twice":{twice},"uncalled_for":{uncalled}}}"#,
         acknowledged.len(),

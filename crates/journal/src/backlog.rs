@@ -100,7 +100,7 @@ impl Behind {
 /// passed it, and what was read has no meaning.
 fn note(shared: &Shared, at: &Place, spot: &BadSpot) {
     if lock(&shared.segments).is_live(at.sequence) {
-        let cause = if spot.payload_only { Cause::Payload } else { Cause::Unreadable };
+        let cause = if spot.body_only { Cause::Body } else { Cause::Unreadable };
         let (positions, segment, offset) = (spot.positions.clone(), at.sequence, spot.at.start);
         shared.note_missing(Missing { positions, segment, offset, cause });
     }

@@ -83,6 +83,14 @@ pub enum OpenError {
 }
 
 /// What a caller whose append was refused should do.
+///
+/// ```
+/// use tidegate_journal::{Advice, AppendError};
+///
+/// let full = AppendError::Full { bytes: 8 << 30, max: 8 << 30 };
+/// assert_eq!(full.advice(), Advice::RetryLater);
+/// assert_eq!(AppendError::Closed.advice(), Advice::GiveUp);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
     /// The same append may succeed later.

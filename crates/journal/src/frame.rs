@@ -64,19 +64,18 @@ impl Frame {
 pub(crate) struct Sealed {
     /// Positions count from 0 until [`Sealed::place`].
     frame: Frame,
-    table_bytes: usize,
+    table: Vec<u8>,
     payload_bytes: usize,
-    payload_crc: u32,
+    body_crc: u32,
 }
 
 impl Sealed {
-    /// Checks the groups and computes the payload's CRC, on the producer's thread.
+    /// Checks the groups and computes the CRC over all they hold, on the producer's thread.
     pub(crate) fn new(groups: Vec<Group>, bytes_max: u64) -> Result<Self, AppendError> {
         if groups.is_empty() || groups.len() > usize::from(u16::MAX) {
             return Err(AppendError::Invalid { reason: "it must have 1 to 65,535 groups" });
         }
-        let (mut table_bytes, mut payload_bytes, mut end) = (0, 0, 0u64);
-        let mut crc = crc32fast::Hasher::new();
+        let (mut table, mut payload_bytes, mut end) = (Vec::new(), 0, 0u64);
         let mut placed = Vec::with_capacity(groups.len());
         for Group { class, items, rows } in groups {
             if items == 0 {
@@ -85,20 +84,21 @@ impl Sealed {
             if class.len() > 255 {
                 return Err(AppendError::Invalid { reason: "a class has at most 255 bytes" });
             }
-            table_bytes += frame::entry_bytes(&class);
+            let bytes = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+            frame::put_entry(&mut table, items, bytes, &class);
             payload_bytes += rows.len();
-            if payload_bytes as u64 <= bytes_max {
-                crc.update(&rows);
-            }
             placed.push(FrameGroup { class, first: end, items, rows });
             end += u64::from(items);
         }
-        let bytes = frame::frame_bytes(table_bytes, payload_bytes);
+        let bytes = frame::frame_bytes(table.len(), payload_bytes);
         if bytes > bytes_max {
             return Err(AppendError::TooLarge { bytes, max: bytes_max });
         }
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&table);
+        placed.iter().for_each(|group| crc.update(&group.rows));
         let frame = Frame { first: 0, end, groups: placed };
-        Ok(Self { frame, table_bytes, payload_bytes, payload_crc: crc.finalize() })
+        Ok(Self { frame, table, payload_bytes, body_crc: crc.finalize() })
     }
 
     /// How many items it has.
@@ -113,7 +113,7 @@ impl Sealed {
 
     /// Its size on disk.
     pub(crate) fn frame_bytes(&self) -> u64 {
-        frame::frame_bytes(self.table_bytes, self.payload_bytes)
+        frame::frame_bytes(self.table.len(), self.payload_bytes)
     }
 
     /// Its size in memory.
@@ -126,20 +126,16 @@ impl Sealed {
         let header = Header {
             kind: Kind::Items,
             groups: u16::try_from(self.frame.groups.len()).unwrap_or(u16::MAX),
-            table_bytes: u32::try_from(self.table_bytes).unwrap_or(u32::MAX),
+            table_bytes: u32::try_from(self.table.len()).unwrap_or(u32::MAX),
             payload_bytes: u32::try_from(self.payload_bytes).unwrap_or(u32::MAX),
             first: self.frame.first,
             end: self.frame.end,
             commit,
-            payload_crc: self.payload_crc,
+            body_crc: self.body_crc,
         };
         let at = out.len();
-        header.encode(salt, out, |out| {
-            for group in &self.frame.groups {
-                let bytes = u32::try_from(group.rows.len()).unwrap_or(u32::MAX);
-                frame::put_entry(out, group.items, bytes, &group.class);
-            }
-        });
+        header.encode(salt, out);
+        out.extend_from_slice(&self.table);
         for group in &self.frame.groups {
             out.extend_from_slice(&group.rows);
         }

@@ -46,7 +46,7 @@ pub(crate) fn heal(scan: &Scan) -> io::Result<Healed> {
         if !spot.positions.is_empty() && bytes >= HEADER_BYTES as u64 {
             let mut gap = Vec::with_capacity(HEADER_BYTES);
             Header::gap(spot.positions.start, spot.positions.end, scan.last_commit.1, bytes)
-                .encode(scan.header.salt, &mut gap, |_| {});
+                .encode(scan.header.salt, &mut gap);
             file.write_all_at(&gap, spot.at.start)?;
             from = from.min(spot.at.start);
         }

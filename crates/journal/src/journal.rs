@@ -4,31 +4,24 @@
 //! between is the business of [`crate::writer`]; with durability `memory` there is nothing in
 //! between, and the request goes straight to the readers.
 
-use std::future::Future;
-use std::ops::Range;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use tidegate_event::{JournalId, Position};
+use tidegate_event::Position;
 use tokio::sync::{oneshot, watch};
 
+use crate::append::Append;
+
 use crate::error::{AppendError, LaneError, OpenError};
-use crate::format::cursors::Cursors;
-use crate::format::meta::{self, Meta};
-use crate::format::segment;
 use crate::frame::{Group, Sealed};
 use crate::keeper::{Signal, keep};
 use crate::lane::Lane;
 use crate::lanes::{ClassFilter, LaneStart, Lanes};
-use crate::pool::Pool;
-use crate::queue::{Pending, Queue, Queued};
-use crate::random;
+use crate::memory::fleeting;
+use crate::queue::{Pending, Queue};
 use crate::recovery::{Recovered, failed, recover};
-use crate::report::{CursorsFound, Identity, Recovery};
-use crate::segments::Segments;
+use crate::report::{Identity, Recovery};
 use crate::settings::Settings;
 use crate::shared::{Counters, Progress, Shared, lock};
 use crate::stats::Stats;
@@ -111,6 +104,10 @@ impl Journal {
             meta: Mutex::new(meta),
             lanes: Lanes::new(cursors),
             cursors_dirty: AtomicBool::new(false),
+            retaining: Mutex::new(()),
+            noting: Mutex::new(()),
+            skip_to: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
             progress: watch::Sender::new(Progress { durable: next, ..Progress::default() }),
             keeper: Signal::default(),
             counters: Counters::default(),
@@ -149,7 +146,7 @@ impl Journal {
         let shared = self.shared();
         let sealed = Sealed::new(groups, shared.frame_bytes_max())?;
         if shared.is_memory() {
-            return shared.keep_in_memory(sealed).map(|range| Append(State::Done(Some(range))));
+            return shared.keep_in_memory(sealed).map(Append::done);
         }
         let frame_bytes = sealed.frame_bytes();
         let (reply, answer) = oneshot::channel();
@@ -163,11 +160,12 @@ impl Journal {
             }
             Ok(())
         })?;
-        Ok(Append(State::Waiting(answer)))
+        Ok(Append::waiting(answer))
     }
 
     /// Registers a lane: from now on nothing is freed that it has not delivered. It goes on from
-    /// its cursor, or begins at `start` if it has none.
+    /// its cursor, or begins at `start` if it has none. When all are registered, say so with
+    /// [`Journal::begin_retention`].
     ///
     /// # Errors
     /// [`LaneError`] if the lane has a reader already, or for its name.
@@ -192,8 +190,30 @@ impl Journal {
         Ok(Lane::new(shared, &state))
     }
 
-    /// Frees the segments that every lane has passed, and returns how many. The journal does this
-    /// by itself; this is for who wants to know that it is done. Blocks on the disk.
+    /// All lanes are registered: from now on what every one of them has passed is freed. Before,
+    /// nothing is, so that a lane that comes early cannot take away what a later one still needs.
+    ///
+    /// Returns the lanes whose cursors are known but which are not registered: nothing is kept for
+    /// them any more.
+    pub fn begin_retention(&self) -> Vec<String> {
+        let unregistered = self.shared().lanes.complete();
+        if !self.shared().is_memory() {
+            self.shared().keeper.retain();
+        }
+        unregistered
+    }
+
+    /// The next item gets this position or a later one. For a sink whose own record has items of
+    /// this journal beyond its end: the journal has lost what it once had, and a position must
+    /// never name two items. No effect with durability `memory`, where each opening has an id of
+    /// its own.
+    pub fn skip_to(&self, position: Position) {
+        self.shared().skip_to.fetch_max(position, Ordering::AcqRel);
+    }
+
+    /// Frees the segments that every lane has passed, and returns how many. After
+    /// [`Journal::begin_retention`] the journal does this by itself; this is for who wants to know
+    /// that it is done. Blocks on the disk.
     pub fn retain(&self) -> usize {
         if self.shared().is_memory() { 0 } else { self.shared().retain() }
     }
@@ -227,6 +247,9 @@ impl Journal {
 impl Handle {
     fn begin_close(&self) {
         let shared = &self.shared;
+        if shared.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
         shared.queue.refuse_all(AppendError::Closed);
         shared.keeper.stop();
         if shared.is_memory() {
@@ -253,128 +276,4 @@ fn spawn(shared: &Arc<Shared>, writer: Writer) -> std::io::Result<JoinHandle<()>
     named("journal-keeper").spawn(move || keep(&for_keeper, writer)).inspect_err(|_| {
         shared.queue.refuse_all(AppendError::Closed);
     })
-}
-
-/// A journal that lives only in memory: a new id each time, because positions begin again.
-fn fleeting(storage: &Arc<dyn Storage>, settings: &Settings) -> Result<Recovered, OpenError> {
-    let names = storage.list().map_err(failed(storage.as_ref(), "list the directory"))?;
-    let is_segment = |name: &&String| segment::sequence_of(name, ".seg").is_some();
-    let ignored_segments = names.iter().filter(is_segment).count();
-    let (id, epoch) = (JournalId::from_u128(random::id()?), 1);
-    let report = Recovery {
-        identity: Identity { id, epoch },
-        created: true,
-        closed_in_order: true,
-        segments: 0,
-        frames: 0,
-        items: 0,
-        first: 0,
-        next: 0,
-        torn: None,
-        skipped: None,
-        missing: Vec::new(),
-        set_aside: Vec::new(),
-        cursors: CursorsFound::Absent,
-        ignored_segments,
-    };
-    let sizes = (settings.segment_bytes, settings.max_bytes);
-    Ok(Recovered {
-        meta: Meta { id, epoch, floor: 0, state: meta::State::Open },
-        segments: Segments::default(),
-        pool: Pool::new(Arc::clone(storage), id, epoch, sizes, 1),
-        cursors: Cursors::new(),
-        chain_end: None,
-        report,
-    })
-}
-
-impl Shared {
-    /// Places a request in memory, for lanes to take: the whole of an append with `memory`.
-    fn keep_in_memory(&self, mut sealed: Sealed) -> Result<Range<Position>, AppendError> {
-        let low = self.lanes.low();
-        let mut tail = lock(&self.tail);
-        if self.progress.borrow().closed.is_some() {
-            return Err(AppendError::Closed);
-        }
-        // Without lanes everything is kept: one may be registered later.
-        tail.release(Some(low.unwrap_or(0)));
-        if !tail.has_room(sealed.weight()) {
-            let (bytes, max) = (tail.bytes() as u64, self.settings.tail_bytes as u64);
-            return Err(AppendError::Full { bytes, max });
-        }
-        sealed.place(tail.next());
-        let items = sealed.items();
-        let frame = Arc::new(sealed.into_frame());
-        let range = frame.first..frame.end;
-        tail.push(frame);
-        drop(tail);
-        self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        self.counters.items.fetch_add(items, Ordering::Relaxed);
-        self.advance(range.end);
-        Ok(range)
-    }
-
-    fn stats(&self) -> Stats {
-        let progress = self.progress.borrow().clone();
-        let Queued { frames: queued_frames, bytes: queued_bytes } = self.queue.queued();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
-        let (tail_bytes, tail_start) = {
-            let tail = lock(&self.tail);
-            (tail.bytes(), tail.start())
-        };
-        let (segments, first) = {
-            let segments = lock(&self.segments);
-            (segments.count(), segments.first())
-        };
-        let counters = &self.counters;
-        Stats {
-            durability: self.settings.durability,
-            first: first.unwrap_or(tail_start),
-            durable: progress.durable,
-            segments,
-            bytes: count(&counters.bytes),
-            bytes_max: self.settings.max_bytes,
-            room_bytes: count(&counters.active_room) + count(&counters.pool_room),
-            frames: count(&counters.frames),
-            items: count(&counters.items),
-            commits: count(&counters.commits),
-            syncs: lock(&counters.syncs).clone(),
-            queued_frames,
-            queued_bytes,
-            tail_bytes,
-            tail_bytes_max: self.settings.tail_bytes,
-            disk_reads: count(&counters.disk_reads),
-            missing: self.missing(),
-            trouble: self.trouble(),
-            failed: progress.failed,
-            lanes: self.lanes.stats(progress.durable),
-        }
-    }
-}
-
-/// An append under way. See [`Journal::append`].
-#[derive(Debug)]
-#[must_use = "an append is durable only once this has resolved"]
-pub struct Append(State);
-
-#[derive(Debug)]
-enum State {
-    Done(Option<Range<Position>>),
-    Waiting(oneshot::Receiver<Result<Range<Position>, AppendError>>),
-}
-
-impl Future for Append {
-    type Output = Result<Range<Position>, AppendError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            State::Done(range) => Poll::Ready(range.take().ok_or(AppendError::Closed)),
-            State::Waiting(answer) => Pin::new(answer).poll(context).map(|answer| {
-                // Only a writer that is gone without a word drops an answer.
-                answer.unwrap_or_else(|_| {
-                    Err(AppendError::Failed { detail: "the writer thread is gone".into() })
-                })
-            }),
-        }
-    }
 }

@@ -94,10 +94,9 @@ pub(crate) fn keep(shared: &Shared, writer: JoinHandle<Ended>) {
         if wants.cursors && due.is_none() {
             due = Some(clock::now() + CURSORS_PERIOD);
         }
-        if wants.retain {
-            shared.retain();
-        }
-        if wants.prepare || wants.retain {
+        let freed = if wants.retain { shared.retain() } else { 0 };
+        // What was freed may be just what a preparation had to do without.
+        if wants.prepare || freed > 0 {
             shared.prepare();
         }
         if wants.stop {
@@ -143,6 +142,7 @@ impl Shared {
 
     /// Frees the segments that every lane has passed; returns how many.
     pub(crate) fn retain(&self) -> usize {
+        let _alone = lock(&self.retaining);
         let Some(low) = self.lanes.low() else { return 0 };
         let free_at = lock(&self.segments).oldest_closed_end();
         if free_at.is_none_or(|end| end > low) {
@@ -190,6 +190,7 @@ impl Shared {
 
     /// Writes the cursors file.
     pub(crate) fn write_cursors(&self) -> io::Result<()> {
+        let _alone = lock(&self.noting);
         // Cleared before the cursors are read: a delivery in between only causes one more write.
         self.cursors_dirty.store(false, Ordering::Release);
         let content = cursors::encode(self.identity.id, &self.lanes.cursors());

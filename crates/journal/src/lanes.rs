@@ -19,6 +19,15 @@ use crate::stats::LaneStats;
 pub(crate) const LANES_MAX: usize = 1024;
 
 /// Which groups a lane wants. Groups it does not want count as passed.
+///
+/// ```
+/// use tidegate_journal::ClassFilter;
+///
+/// let urgent = ClassFilter::Only("urgent".into());
+/// let others = ClassFilter::AllBut(vec!["urgent".into()]);
+/// assert!(urgent.wants("urgent") && !urgent.wants(""));
+/// assert!(!others.wants("urgent") && others.wants(""));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClassFilter {
     /// Those of one declared class.
@@ -77,12 +86,15 @@ struct Inner {
 #[derive(Default)]
 pub(crate) struct Lanes {
     inner: Mutex<Inner>,
+    /// Whether all lanes are registered that will hold anything.
+    complete: AtomicBool,
 }
 
 impl Lanes {
     pub(crate) fn new(known: Cursors) -> Self {
         let registered = Vec::new();
-        Self { inner: Mutex::new(Inner { registered, known }) }
+        let inner = Mutex::new(Inner { registered, known });
+        Self { inner, complete: AtomicBool::new(false) }
     }
 
     /// Registers a lane, or gives one whose reader is gone a new one. It goes on from its cursor,
@@ -148,8 +160,18 @@ impl Lanes {
         true
     }
 
-    /// Everything below is done by every registered lane; `None` without lanes.
+    /// All lanes are registered; returns the names of those that are known and are not.
+    pub(crate) fn complete(&self) -> Vec<String> {
+        self.complete.store(true, Ordering::Release);
+        lock(&self.inner).known.keys().cloned().collect()
+    }
+
+    /// Everything below is done by every lane; `None` while nobody can tell, because there are no
+    /// lanes or not all of them are registered yet.
     pub(crate) fn low(&self) -> Option<Position> {
+        if !self.complete.load(Ordering::Acquire) {
+            return None;
+        }
         let inner = lock(&self.inner);
         inner.registered.iter().map(|lane| lane.low.load(Ordering::Acquire)).min()
     }

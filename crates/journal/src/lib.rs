@@ -16,6 +16,7 @@
 //! assert_eq!((report.next, report.identity.epoch), (0, 1));
 //!
 //! let mut lane = journal.lane("sqlite", ClassFilter::all(), LaneStart::Oldest)?;
+//! journal.begin_retention();
 //! let group = Group { class: "".into(), items: 2, rows: "two rows".into() };
 //! let positions = journal.append(vec![group])?.await?;
 //! assert_eq!(positions, 0..2);
@@ -48,26 +49,31 @@
 //! | How do waiting requests become durable? | `writer` |
 //! | Where does the next segment come from? | `pool` |
 //! | Where is a position? | `segments` |
-//! | Which frames are in memory, and how does a slow reader catch up? | `tail`, `backlog` |
-//! | How is a lane read, and what is delivered? | `lane`, `lanes`, `cursor`, [`RangeSet`] |
+//! | Which frames does a reader get, from memory or from disk? | `reader`, `tail`, `backlog` |
+//! | What has a lane delivered, and which lanes are there? | `lane`, `lanes`, `cursor`, [`RangeSet`] |
+//! | What is different with durability `memory`? | `memory` |
 //! | Who makes segments, frees them, and notes cursors? | `keeper` |
-//! | How does it go on after a crash? | `recovery`, `scan`, `heal`, `walk`; report: [`Recovery`] |
+//! | How does it go on after a crash? | `recovery`, `found`, `scan`, `heal`, `walk`; report: [`Recovery`] |
 
+mod append;
 mod backlog;
 mod clock;
 mod cursor;
 mod error;
 mod format;
+mod found;
 mod frame;
 mod heal;
 mod journal;
 mod keeper;
 mod lane;
 mod lanes;
+mod memory;
 mod pool;
 mod queue;
 mod random;
 mod ranges;
+mod reader;
 mod recovery;
 mod report;
 mod scan;
@@ -80,12 +86,14 @@ mod tail;
 mod walk;
 mod writer;
 
+pub use append::Append;
 pub use error::{Advice, AppendError, LaneError, OpenError, ReadError, UnknownPositions};
 pub use frame::{Frame, FrameGroup, Group};
-pub use journal::{Append, CloseError, Journal};
-pub use lane::{Lane, LaneCursor, LaneReader};
+pub use journal::{CloseError, Journal};
+pub use lane::{Lane, LaneCursor};
 pub use lanes::{ClassFilter, LaneStart};
 pub use ranges::RangeSet;
+pub use reader::LaneReader;
 pub use report::{Cause, CursorsFound, Identity, Missing, RecoveredLane, Recovery, Torn};
 pub use settings::{Durability, Settings, SettingsError};
 pub use stats::{LaneStats, Latencies, Stats};

@@ -77,8 +77,8 @@ pub struct Missing {
 /// Why positions cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// A frame's payload is not what was written. Acknowledged items are lost.
-    Payload,
+    /// What a frame holds is not what was written. Acknowledged items are lost.
+    Body,
     /// No frame can be recognized. Acknowledged items are lost.
     Unreadable,
     /// The journal was closed in order at a position that its segments do not reach.

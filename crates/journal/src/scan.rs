@@ -77,7 +77,7 @@ impl Scan {
                     if found.header.first > expected && !known {
                         let positions = expected..found.header.first;
                         let at = found.at..found.at;
-                        scan.trailing.push(BadSpot { at, positions, payload_only: false });
+                        scan.trailing.push(BadSpot { at, positions, body_only: false });
                     }
                     next = Some(found.header.end);
                     scan.accept(&found.header, found.at, walker.offset());

@@ -1,7 +1,8 @@
 //! What do a journal's handles, its lanes and its two threads share?
 //!
-//! Each part has its own short lock, and no lock is taken while another is held, with one
-//! exception: the list of lanes, then one lane's cursor. The order in which a commit becomes
+//! Each part has its own short lock, and no lock is taken while another is held, with two
+//! exceptions: the list of lanes, then one lane's cursor; and `retaining`, then `noting`, which
+//! protect no data but let only one thread at a time free segments, and write `cursors`. The order in which a commit becomes
 //! visible is `segments`, `tail`, `progress`: who has seen a durable position finds every frame up
 //! to it in the segments, and in memory unless it was evicted.
 
@@ -76,6 +77,13 @@ pub(crate) struct Shared {
     pub(crate) meta: Mutex<Meta>,
     pub(crate) lanes: Lanes,
     pub(crate) cursors_dirty: AtomicBool,
+    /// Held while segments are freed.
+    pub(crate) retaining: Mutex<()>,
+    /// Held while `cursors` is written.
+    pub(crate) noting: Mutex<()>,
+    /// Positions below are not to be given out: see [`crate::Journal::skip_to`].
+    pub(crate) skip_to: AtomicU64,
+    pub(crate) closing: AtomicBool,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) keeper: Signal,
     pub(crate) counters: Counters,
@@ -128,8 +136,8 @@ impl Shared {
     /// Some lane has passed something.
     pub(crate) fn note_delivered(&self, low: Position) {
         if self.is_memory() {
-            let low = self.lanes.low();
-            lock(&self.tail).release(low);
+            let low = self.lanes.low().unwrap_or(0);
+            lock(&self.tail).release(Some(low));
             return;
         }
         if !self.cursors_dirty.swap(true, Ordering::AcqRel) {

@@ -1,12 +1,15 @@
 //! What is the journal doing right now? Plain numbers, taken without stopping anybody.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidegate_event::Position;
 
+use crate::queue::Queued;
 use crate::report::Missing;
 use crate::settings::Durability;
+use crate::shared::{Shared, lock};
 
 /// A moment of a journal's life.
 #[derive(Debug, Clone)]
@@ -145,6 +148,45 @@ impl Latencies {
     #[must_use]
     pub fn buckets(&self) -> &[u64; 32] {
         &self.buckets
+    }
+}
+
+impl Shared {
+    pub(crate) fn stats(&self) -> Stats {
+        let progress = self.progress.borrow().clone();
+        let Queued { frames: queued_frames, bytes: queued_bytes } = self.queue.queued();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Acquire);
+        let (tail_bytes, tail_start) = {
+            let tail = lock(&self.tail);
+            (tail.bytes(), tail.start())
+        };
+        let (segments, first) = {
+            let segments = lock(&self.segments);
+            (segments.count(), segments.first())
+        };
+        let counters = &self.counters;
+        Stats {
+            durability: self.settings.durability,
+            first: first.unwrap_or(tail_start),
+            durable: progress.durable,
+            segments,
+            bytes: count(&counters.bytes),
+            bytes_max: self.settings.max_bytes,
+            room_bytes: count(&counters.active_room) + count(&counters.pool_room),
+            frames: count(&counters.frames),
+            items: count(&counters.items),
+            commits: count(&counters.commits),
+            syncs: lock(&counters.syncs).clone(),
+            queued_frames,
+            queued_bytes,
+            tail_bytes,
+            tail_bytes_max: self.settings.tail_bytes,
+            disk_reads: count(&counters.disk_reads),
+            missing: self.missing(),
+            trouble: self.trouble(),
+            failed: progress.failed,
+            lanes: self.lanes.stats(progress.durable),
+        }
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) struct BadSpot {
     pub(crate) at: Range<u64>,
     /// The positions lost; may be empty if no item can have been there.
     pub(crate) positions: Range<Position>,
-    /// Whether the header was intact and only the payload is not.
-    pub(crate) payload_only: bool,
+    /// Whether the header was intact and only what follows it is not.
+    pub(crate) body_only: bool,
 }
 
 /// Walks the frames of one segment.
@@ -89,8 +89,8 @@ impl Walker {
             Kind::Gap => true,
             Kind::Items => {
                 let bytes = self.view(at, size)?;
-                let payload = bytes.get(header.payload_at()..size);
-                payload.is_some_and(|payload| crc32fast::hash(payload) == header.payload_crc)
+                let body = bytes.get(HEADER_BYTES..size);
+                body.is_some_and(|body| crc32fast::hash(body) == header.body_crc)
             }
         };
         let expected = self.expected.replace(header.end).unwrap_or(header.first);
@@ -101,7 +101,7 @@ impl Walker {
             return Ok(Step::Frame(Found { at, header, bytes }));
         }
         let positions = expected..header.end;
-        Ok(Step::Bad(BadSpot { at: at..after, positions, payload_only: true }))
+        Ok(Step::Bad(BadSpot { at: at..after, positions, body_only: true }))
     }
 
     /// Looks for the next valid header behind a place that has none.
@@ -115,7 +115,7 @@ impl Walker {
                 let expected = self.expected.replace(header.first).unwrap_or(header.commit);
                 self.at = at;
                 let positions = expected..header.first;
-                return Ok(Step::Bad(BadSpot { at: from..at, positions, payload_only: false }));
+                return Ok(Step::Bad(BadSpot { at: from..at, positions, body_only: false }));
             }
             at += ALIGN as u64;
         }
@@ -149,11 +149,8 @@ impl Walker {
         let Some((header, crc)) = Header::parse(&fixed) else { return Ok(None) };
         let fits = at + header.frame_bytes() <= self.end;
         let follows = self.expected.is_none_or(|expected| header.first >= expected);
-        if !fits || !follows {
-            return Ok(None);
-        }
-        let with_table = self.view(at, header.payload_at())?;
-        Ok((frame::header_crc(&with_table, self.salt) == crc).then_some(header))
+        let valid = fits && follows && frame::header_crc(&fixed, self.salt) == crc;
+        Ok(valid.then_some(header))
     }
 
     /// `size` bytes at `at`; fewer (then nothing validates) at the end of the file.
@@ -176,7 +173,7 @@ impl Found {
     /// The frame as a place that cannot be used.
     pub(crate) fn as_bad_spot(&self) -> BadSpot {
         let at = self.at..self.at + self.header.frame_bytes();
-        BadSpot { at, positions: self.header.first..self.header.end, payload_only: true }
+        BadSpot { at, positions: self.header.first..self.header.end, body_only: true }
     }
 
     /// The frame as readers get it; `None` if the table contradicts the header, which only a

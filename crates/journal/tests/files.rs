@@ -62,14 +62,22 @@ fn tags(frames: &[std::sync::Arc<tidegate_journal::Frame>]) -> Vec<u64> {
     frames.iter().flat_map(|frame| &frame.groups).map(|group| tag(&group.rows)).collect()
 }
 
-/// Copies a directory as a crash would leave it: without closing anything.
+/// Copies a directory as a crash would leave it: without closing anything. A file that is renamed
+/// meanwhile would be missed, as no crash does, so then it begins again.
 fn copy_of(dir: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(dir).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    let names = || {
+        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    loop {
+        let copy = tempfile::tempdir().unwrap();
+        let before = names();
+        let copied =
+            before.iter().all(|name| fs::copy(dir.join(name), copy.path().join(name)).is_ok());
+        if copied && before == names() {
+            return copy;
+        }
     }
-    copy
 }
 
 #[tokio::test]
@@ -117,7 +125,8 @@ async fn an_unfinished_frame_is_cut_off_and_reported() {
         append(&journal, 1, n, 9000).await;
     }
     let crashed = copy_of(dir.path());
-    let last = segments(crashed.path()).pop().unwrap();
+    // There may be a second one already, made ahead of need.
+    let last = segments(crashed.path()).swap_remove(0);
     let mut content = fs::read(&last).unwrap();
     // The end of the last frame never reached the disk.
     let from = 4096 + 2 * 9072 + 4096 * 2;
@@ -156,7 +165,7 @@ async fn damage_costs_the_damaged_frames_alone() {
     let lost: Vec<_> = report.missing.iter().map(|missing| missing.positions.clone()).collect();
     let second_lost = (victim - 1000) * 2..(victim - 1000) * 2 + 2;
     assert_eq!(lost, [2..4, second_lost]);
-    assert_eq!(report.missing[0].cause, Cause::Payload);
+    assert_eq!(report.missing[0].cause, Cause::Body);
     assert_eq!(report.missing[1].cause, Cause::Unreadable);
     assert_eq!((report.frames, report.torn), (18, None));
     let mut lane = all(&journal);
@@ -219,6 +228,7 @@ async fn at_its_bound_it_refuses_and_goes_on_when_lanes_have_delivered() {
     let settings = Settings { max_bytes: 256 << 10, ..SMALL };
     let (journal, _) = open(dir.path(), settings);
     let mut lane = all(&journal);
+    journal.begin_retention();
     let mut accepted = 0;
     let full = loop {
         let answer = match journal.append(request(1, accepted, 9000)) {
@@ -232,7 +242,8 @@ async fn at_its_bound_it_refuses_and_goes_on_when_lanes_have_delivered() {
     };
     assert!(matches!(full, AppendError::Full { max: 262_144, .. }), "{full}");
     assert_eq!(full.advice(), Advice::RetryLater);
-    assert!(accepted >= 20, "{accepted}");
+    // Four segments of six; one may be in the making, which counts already.
+    assert!(accepted >= 18, "{accepted}");
     assert!(journal.stats().bytes <= 256 << 10);
     let frames = read_until(&mut lane, accepted).await;
     assert_eq!(tags(&frames), (0..accepted).collect::<Vec<_>>());
@@ -253,6 +264,7 @@ async fn used_segments_never_show_what_they_held_before() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, _) = open(dir.path(), Settings { max_bytes: 256 << 10, ..SMALL });
     let mut lane = all(&journal);
+    journal.begin_retention();
     let mut next = 0;
     // Many times around: every file is used again and again.
     for n in 0..200u64 {
@@ -429,8 +441,14 @@ async fn cursors_survive_and_a_lost_cursors_file_costs_only_work() {
     assert_eq!(report.cursors, CursorsFound::Absent);
     let mut lane = all(&journal);
     assert_eq!(tags(&read_until(&mut lane, 10).await), (0..10).collect::<Vec<_>>());
+    journal.skip_to(1000);
+    assert_eq!(append(&journal, 1, 10, 10).await, 1000..1001);
+    assert_eq!(tags(&read_until(&mut lane, 1001).await), [10]);
+    lane.cursor().delivered(0..10).unwrap();
+    lane.cursor().delivered(1000..1001).unwrap();
+    assert_eq!(lane.cursor().low_water(), 1001, "a gap is passed");
     let newest = journal.lane("new", ClassFilter::all(), LaneStart::Newest).unwrap();
-    assert_eq!(newest.cursor().low_water(), 10);
+    assert_eq!(newest.cursor().low_water(), 1001);
 }
 
 #[tokio::test]
@@ -442,10 +460,11 @@ async fn only_registered_lanes_hold_segments() {
     }
     let kept = journal.stats().segments;
     assert!(kept >= 3);
-    assert_eq!(journal.retain(), 0, "without lanes nothing is freed");
     let fast = all(&journal);
-    let slow = journal.lane("slow", ClassFilter::all(), LaneStart::Oldest).unwrap();
     fast.cursor().delivered(0..20).unwrap();
+    assert_eq!(journal.retain(), 0, "the slow lane may not be registered yet");
+    let slow = journal.lane("slow", ClassFilter::all(), LaneStart::Oldest).unwrap();
+    assert!(journal.begin_retention().is_empty());
     journal.retain();
     assert_eq!(journal.stats().segments, kept, "the slow lane needs them");
     let cursor = slow.cursor().clone();
@@ -486,6 +505,7 @@ async fn memory_keeps_until_delivered_and_never_more_than_its_bound() {
     let settings = Settings { durability: Durability::Memory, ..SMALL };
     let (journal, _) = open(dir.path(), settings);
     let mut lane = all(&journal);
+    journal.begin_retention();
     let mut accepted = 0;
     let full = loop {
         match journal.append(request(2, accepted, 5000)) {

@@ -36,8 +36,11 @@ impl Status {
         }
         let journal = self.journal.stats();
         troubles.extend(journal.failed.map(|why| format!("the journal has failed: {why}")));
-        if journal.room_bytes == 0 {
-            troubles.push("the journal is full: it takes nothing until a sink delivers".to_owned());
+        if self.door.refused_lately() {
+            let (bytes, max) = (journal.bytes, journal.bytes_max);
+            troubles.push(format!(
+                "the journal refuses requests: it holds {bytes} of {max} bytes until a sink delivers"
+            ));
         }
         for lane in &self.lanes {
             let (sink, name) = (&lane.sink, &lane.lane);

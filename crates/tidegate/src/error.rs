@@ -15,6 +15,7 @@ pub struct SettingError {
 impl SettingError {
     /// The field, what it was set to, and what it must be.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over literals and temporaries")]
     pub fn new(field: &'static str, value: impl ToString, bound: impl Into<String>) -> Self {
         Self { field, value: value.to_string(), bound: bound.into() }
     }

@@ -65,3 +65,8 @@ pub use feedback::Feedback;
 pub use plan::{Change, Decision, Epoch, Plan};
 pub use sample::{Outcome, Sample, Sent};
 pub use time::Moment;
+
+/// The example of the repository's front page is a test, so that it stays true.
+#[cfg(all(doctest, feature = "async"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,6 +1,8 @@
 //! The real binary, started and stopped by tests, and the database it leaves behind.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test that hangs must end by the clock")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

@@ -12,14 +12,15 @@
 //! | 16 | 8 | position of the first item |
 //! | 24 | 8 | position after the last item |
 //! | 32 | 8 | position at which this frame's commit began |
-//! | 40 | 4 | CRC of the payload (gap: not checked) |
-//! | 44 | 4 | CRC of bytes 0..44, the group table, and the segment's salt |
+//! | 40 | 4 | CRC of the group table and the payload (gap: not checked) |
+//! | 44 | 4 | CRC of bytes 0..44 and the segment's salt |
 //! | 48 | *t* | group table: *g* times items (4), bytes (4), class length (1), class |
 //! | 48+*t* | *p* | the groups' rows, one after the other |
 //! | | 0–7 | zeros up to a multiple of 8 |
 //!
-//! The two CRCs let a lane skip groups by the table alone, and let the CRC over the payload —
-//! nearly all of the bytes — be computed by the producer's thread instead of the one writer's.
+//! There are two CRCs so that the one over the group table and the payload — nearly all of the
+//! bytes — can be computed by the producer's thread instead of the one writer's, and so that
+//! looking for a header in megabytes of anything costs 48 bytes a try, whatever stands there.
 //! Positions and the commit's beginning make a frame self-describing: after a bad spot the next
 //! valid header says which positions are missing, and whether they were in its own commit, which
 //! may never have been acknowledged.
@@ -54,7 +55,7 @@ pub(crate) struct Header {
     pub(crate) first: Position,
     pub(crate) end: Position,
     pub(crate) commit: Position,
-    pub(crate) payload_crc: u32,
+    pub(crate) body_crc: u32,
 }
 
 /// One entry of the group table.
@@ -76,8 +77,8 @@ impl Header {
     pub(crate) fn gap(first: Position, end: Position, commit: Position, bytes: u64) -> Self {
         let payload_bytes =
             u32::try_from(bytes.saturating_sub(HEADER_BYTES as u64)).unwrap_or(u32::MAX);
-        let (kind, groups, table_bytes, payload_crc) = (Kind::Gap, 0, 0, 0);
-        Self { kind, groups, table_bytes, payload_bytes, first, end, commit, payload_crc }
+        let (kind, groups, table_bytes, body_crc) = (Kind::Gap, 0, 0, 0);
+        Self { kind, groups, table_bytes, payload_bytes, first, end, commit, body_crc }
     }
 
     /// Reads the fixed part, and the CRC it claims. `None` unless it is plausible in itself.
@@ -102,7 +103,7 @@ impl Header {
             first: fields.position()?,
             end: fields.position()?,
             commit: fields.position()?,
-            payload_crc: fields.u32()?,
+            body_crc: fields.u32()?,
         };
         let table_max = header.groups as usize * ENTRY_BYTES_MAX;
         let plausible = header.table_bytes as usize <= table_max
@@ -121,13 +122,8 @@ impl Header {
         HEADER_BYTES + self.table_bytes as usize
     }
 
-    /// Appends the fixed part, and then the table `put_table` writes, with the CRC over both.
-    pub(crate) fn encode(
-        &self,
-        salt: u64,
-        out: &mut Vec<u8>,
-        put_table: impl FnOnce(&mut Vec<u8>),
-    ) {
+    /// Appends the fixed part, with its CRC.
+    pub(crate) fn encode(&self, salt: u64, out: &mut Vec<u8>) {
         let at = out.len();
         out.extend_from_slice(&MAGIC_VERSION);
         out.push(match self.kind {
@@ -141,28 +137,18 @@ impl Header {
         out.extend_from_slice(&self.first.to_le_bytes());
         out.extend_from_slice(&self.end.to_le_bytes());
         out.extend_from_slice(&self.commit.to_le_bytes());
-        out.extend_from_slice(&self.payload_crc.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
-        put_table(out);
-        let crc = out.get(at..).map_or(0, |frame| header_crc(frame, salt));
-        if let Some(slot) = out.get_mut(at + HEADER_BYTES - 4..at + HEADER_BYTES) {
-            slot.copy_from_slice(&crc.to_le_bytes());
-        }
+        out.extend_from_slice(&self.body_crc.to_le_bytes());
+        let crc = header_crc(out.get(at..).unwrap_or_default(), salt);
+        out.extend_from_slice(&crc.to_le_bytes());
     }
 }
 
-/// The CRC over a header and the table that follows it (`bytes` ends with the table).
-pub(crate) fn header_crc(bytes: &[u8], salt: u64) -> u32 {
+/// The CRC over the first 44 bytes of a header.
+pub(crate) fn header_crc(header: &[u8], salt: u64) -> u32 {
     let mut crc = crc32fast::Hasher::new();
-    crc.update(bytes.get(..HEADER_BYTES - 4).unwrap_or_default());
-    crc.update(bytes.get(HEADER_BYTES..).unwrap_or_default());
+    crc.update(header.get(..HEADER_BYTES - 4).unwrap_or_default());
     crc.update(&salt.to_le_bytes());
     crc.finalize()
-}
-
-/// The size of a group's entry in the table.
-pub(crate) fn entry_bytes(class: &str) -> usize {
-    9 + class.len()
 }
 
 /// Appends one entry; `class` has at most 255 bytes.
@@ -190,15 +176,16 @@ mod tests {
         #[test]
         fn a_header_round_trips_and_guards_itself(
             first in 0u64..1 << 60, items in 1u32..1 << 30, payload_bytes in any::<u32>(),
-            payload_crc in any::<u32>(), salt in any::<u64>(), class in "[a-z]{0,40}",
-            bit in 0usize..57 * 8,
+            body_crc in any::<u32>(), salt in any::<u64>(), class in "[a-z]{0,40}",
+            bit in 0usize..48 * 8,
         ) {
             let header = Header {
-                kind: Kind::Items, groups: 1, table_bytes: entry_bytes(&class) as u32,
-                payload_bytes, first, end: first + u64::from(items), commit: first / 2, payload_crc,
+                kind: Kind::Items, groups: 1, table_bytes: 9 + class.len() as u32,
+                payload_bytes, first, end: first + u64::from(items), commit: first / 2, body_crc,
             };
             let mut bytes = Vec::new();
-            header.encode(salt, &mut bytes, |out| put_entry(out, items, 7, &class));
+            header.encode(salt, &mut bytes);
+            put_entry(&mut bytes, items, 7, &class);
             let (read, crc) = Header::parse(&bytes).unwrap();
             prop_assert_eq!(&read, &header);
             prop_assert_eq!(crc, header_crc(&bytes, salt));

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use tidegate_journal::{Storage, StorageFile};
 
@@ -46,13 +46,17 @@ struct State {
     syncs_until_failure: Option<u32>,
     /// So many changes or syncs until the power goes by itself.
     steps_left: Option<u32>,
+    /// Syncs wait.
+    held: bool,
+    /// Syncs that wait or have waited.
+    held_syncs: u32,
     /// The power is gone: whoever still runs gets errors.
     dead: bool,
 }
 
 /// A handle to the disk; clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<(Mutex<State>, Condvar)>);
 
 impl Change {
     fn apply(&self, content: &mut Vec<u8>) {
@@ -186,8 +190,48 @@ impl Disk {
         self.lock().steps_left = Some(n);
     }
 
+    /// Changes one byte among the frames of some segment.
+    pub(crate) fn damage(&self, at: proptest::sample::Index, flip: u8) {
+        let mut state = self.lock();
+        let segments: Vec<_> = state
+            .names
+            .iter()
+            .filter(|(name, _)| name.ends_with(".seg"))
+            .map(|(_, &n)| n)
+            .collect();
+        let frames_at = 4096;
+        let sizes = segments.iter().map(|&n| state.inodes[n].visible.len() - frames_at);
+        let mut at = at.index(sizes.sum());
+        for n in segments {
+            let inode = &mut state.inodes[n];
+            let bytes = inode.visible.len() - frames_at;
+            if at < bytes {
+                inode.visible[frames_at + at] ^= flip;
+                inode.durable.clone_from(&inode.visible);
+                return;
+            }
+            at -= bytes;
+        }
+    }
+
+    /// Lets syncs wait until [`Disk::release`].
+    pub(crate) fn hold(&self) {
+        self.lock().held = true;
+    }
+
+    pub(crate) fn release(&self) {
+        self.lock().held = false;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until so many syncs were held.
+    pub(crate) fn await_held(&self, syncs: u32) {
+        let state = self.lock();
+        drop(self.0.1.wait_while(state, |state| state.held_syncs < syncs).unwrap());
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.0.0.lock().unwrap()
     }
 
     /// For whatever changes or syncs something.
@@ -212,7 +256,7 @@ impl State {
     fn revive(mut self) -> Disk {
         (self.room, self.syncs_until_failure, self.steps_left) = (None, None, None);
         self.dead = false;
-        Disk(Arc::new(Mutex::new(self)))
+        Disk(Arc::new((Mutex::new(self), Condvar::new())))
     }
 
     fn used(&self) -> usize {
@@ -323,6 +367,11 @@ impl StorageFile for Handle {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.step()?;
+        if state.held {
+            state.held_syncs += 1;
+            self.disk.0.1.notify_all();
+            state = self.disk.0.1.wait_while(state, |state| state.held).unwrap();
+        }
         let succeeds = state.count_sync();
         let inode = &mut state.inodes[self.inode];
         let unsynced = std::mem::take(&mut inode.unsynced);

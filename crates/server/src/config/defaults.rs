@@ -40,7 +40,7 @@ pub(super) const TOKEN_CHARS_MAX: usize = 4096;
 pub(super) const BODY_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(10), ByteSize::kib(1), ByteSize::gib(1));
 pub(super) const DECOMPRESSED_BYTES: Limit<ByteSize> =
-    limit(ByteSize::mib(64), ByteSize::kib(1), ByteSize::gib(4));
+    limit(ByteSize::mib(64), ByteSize::kib(1), ByteSize::gib(1));
 pub(super) const EVENT_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(1), ByteSize::kib(1), ByteSize::mib(256));
 pub(super) const IN_FLIGHT_BYTES: Limit<ByteSize> =
@@ -52,6 +52,8 @@ pub(super) const BODY_TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(100)
 
 pub(super) const SEGMENT_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(64), ByteSize::kib(64), ByteSize::gib(1));
+/// Segments are whole blocks of this size.
+pub(super) const BLOCK_BYTES: ByteSize = ByteSize::kib(4);
 pub(super) const JOURNAL_BYTES: Limit<ByteSize> =
     limit(ByteSize::gib(8), ByteSize::kib(128), ByteSize::gib(65_536));
 pub(super) const TAIL_BYTES: Limit<ByteSize> =

@@ -24,8 +24,9 @@ pub struct HttpConfig {
     pub token: Secret,
     /// Most bytes of a request body as it is sent, 1 KiB to 1 GiB. Default 10 MiB.
     pub body_bytes_max: ByteSize,
-    /// Most bytes of a request body once decompressed, 1 KiB to 4 GiB and at least
-    /// `body_bytes_max`. Default 64 MiB.
+    /// Most bytes of a request body once decompressed, 1 KiB to 1 GiB, at least `body_bytes_max`
+    /// and at most `journal.segment_bytes`, because a request is kept in one piece. Default
+    /// 64 MiB.
     pub decompressed_bytes_max: ByteSize,
     /// Most bytes of one event, 1 KiB to 256 MiB and at most `decompressed_bytes_max`. Default
     /// 1 MiB.

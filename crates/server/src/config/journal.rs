@@ -38,7 +38,7 @@ impl Leaf for Durability {
 pub struct JournalConfig {
     /// What a 2xx promises. Default fsync.
     pub durability: Durability,
-    /// Bytes of one segment file, 64 KiB to 1 GiB. Default 64 MiB.
+    /// Bytes of one segment file, 64 KiB to 1 GiB in steps of 4 KiB. Default 64 MiB.
     pub segment_bytes: ByteSize,
     /// Most bytes on disk, 128 KiB to 64 TiB and at least two segments; beyond them requests are
     /// refused until events were delivered. Default 8 GiB.
@@ -74,6 +74,10 @@ impl JournalConfig {
         check.within("journal.segment_bytes", self.segment_bytes, defaults::SEGMENT_BYTES);
         check.within("journal.max_bytes", self.max_bytes, defaults::JOURNAL_BYTES);
         check.within("journal.tail_bytes", self.tail_bytes, defaults::TAIL_BYTES);
+        if !self.segment_bytes.bytes().is_multiple_of(defaults::BLOCK_BYTES.bytes()) {
+            let bound = format!("a multiple of {}", defaults::BLOCK_BYTES);
+            check.invalid("journal.segment_bytes", self.segment_bytes, bound);
+        }
         if self.segment_bytes.bytes() > self.max_bytes.bytes() / 2 {
             let bound = format!("at most half of journal.max_bytes, which is {}", self.max_bytes);
             check.invalid("journal.segment_bytes", self.segment_bytes, bound);

@@ -161,9 +161,9 @@ fn assemble(
 /// Applies what stands above the file, and the variable that stands in for a token below it.
 fn above(config: &mut Config, origins: &mut Origins, overrides: &Overrides, env: Lookup<'_>) {
     if origins.of("http.token") == Origin::Default
-        && let Some(token) = env(defaults::TOKEN_VARIABLE).filter(|token| !token.is_empty())
+        && let Some(token) = env(defaults::TOKEN_VARIABLE).filter(|token| !token.trim().is_empty())
     {
-        config.http.token = Secret::new(token);
+        config.http.token = Secret::new(token.trim());
         origins.note("http.token", Origin::Env, None);
     }
     if let Some(listen) = overrides.listen {

@@ -16,6 +16,7 @@
 //! | offer completion in an editor | [`schema()`] |
 
 mod check;
+mod class;
 mod controller;
 mod defaults;
 mod env;
@@ -24,6 +25,7 @@ mod http;
 mod journal;
 mod lane;
 mod load;
+mod load_score;
 mod log;
 mod origin;
 mod read;
@@ -42,13 +44,15 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use controller::{AimdConfig, ControllerConfig, CustomMetric, LoadScoreConfig};
+pub use class::{ClassBatchSize, ClassConfig};
+pub use controller::{AimdConfig, ControllerConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
 pub use http::HttpConfig;
 pub use journal::{Durability, JournalConfig};
-pub use lane::{BatchSize, ClassBatchSize, ClassConfig, LaneConfig};
+pub use lane::{BatchSize, LaneConfig};
 pub use load::{Loaded, Overrides, Source};
+pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
 pub use schema::schema;

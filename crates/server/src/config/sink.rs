@@ -31,6 +31,8 @@ pub struct SinkConfig {
 pub enum SinkKind {
     /// An SQLite database on this machine, exactly once.
     Sqlite(SqliteConfig),
+    /// Nowhere: every event is taken and forgotten. For measurements.
+    Blackhole {},
 }
 
 /// Settings of a sink of the type `sqlite`, the default type.
@@ -88,11 +90,18 @@ impl SinkKind {
     pub const fn concurrency_max(&self) -> Option<f64> {
         match self {
             Self::Sqlite(_) => Some(1.0),
+            Self::Blackhole {} => None,
         }
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
-        let Self::Sqlite(SqliteConfig { path: _, busy_timeout, retention }) = self;
+        let Self::Sqlite(SqliteConfig { path: file, busy_timeout, retention }) = self else {
+            return;
+        };
+        if file.as_deref().is_some_and(|file| file.as_os_str().is_empty() || file == ":memory:") {
+            let bound = "a file on disk: events are to outlive this process";
+            check.invalid(&format!("{path}.path"), "no file", bound);
+        }
         let busy_path = format!("{path}.busy_timeout");
         check.within(&busy_path, *busy_timeout, defaults::BUSY_TIMEOUT);
         if let Some(age) = retention.max_age
@@ -114,11 +123,13 @@ impl SinkKind {
 #[derive(Clone, Copy)]
 enum Type {
     Sqlite,
+    Blackhole,
 }
 
 impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        choice(text, &[("sqlite", Self::Sqlite)]).map_err(Cow::Owned)
+        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)])
+            .map_err(Cow::Owned)
     }
 }
 
@@ -134,6 +145,8 @@ impl Section for SinkConfig {
                 fields.leaf("busy_timeout", busy_timeout);
                 fields.section("retention", retention);
             }
+            (Type::Sqlite, kind) => *kind = SinkKind::default(),
+            (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
         lane.fields(fields);
     }

@@ -9,9 +9,10 @@ use std::path::{Component, Path, PathBuf};
 use tidegate::{Bounds, Plan, SettingError};
 
 use super::check::{Check, outside};
+use super::class::ClassConfig;
 use super::controller::ControllerConfig;
 use super::error::shown;
-use super::lane::{ClassConfig, LaneConfig};
+use super::lane::LaneConfig;
 use super::sink::SinkKind;
 use super::units::ByteSize;
 use super::{Config, defaults};
@@ -22,6 +23,11 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     }
     config.http.check(check);
     config.journal.check(check);
+    // A request is one frame of the journal, and a frame lies in one segment.
+    check.at_most(
+        ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
+        ("journal.segment_bytes", config.journal.segment_bytes),
+    );
     check.within("drain_timeout", config.drain_timeout, defaults::DRAIN_TIMEOUT);
     names(config, check);
     files(config, check);
@@ -66,7 +72,7 @@ fn is_name(name: &str) -> bool {
 fn files(config: &Config, check: &mut Check) {
     let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for (name, sink) in &config.sinks {
-        let SinkKind::Sqlite(sqlite) = &sink.kind;
+        let SinkKind::Sqlite(sqlite) = &sink.kind else { continue };
         let file = sqlite.file(&config.data_dir);
         if let Some(other) = owners.get(&plain(&file)) {
             let bound = format!("another file: the sink `{other}` has this one");

@@ -18,9 +18,9 @@ pub(super) async fn receive(
     timeout: Duration,
     lease: &mut Lease,
 ) -> Result<Bytes, Refusal> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| {
-        length.to_str().ok().and_then(|length| length.parse::<usize>().ok())
-    });
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok().and_then(|length| length.parse::<usize>().ok()));
     if announced.is_some_and(|length| length > bytes_max) {
         return Err(Refusal::TooLarge { max: bytes_max });
     }

@@ -94,14 +94,9 @@ async fn take(
     let content_type = header_text(headers, &header::CONTENT_TYPE);
     let settings = &door.settings;
     let mut lease = door.budget.lease();
-    let body = body::receive(
-        headers,
-        body,
-        settings.body_bytes_max,
-        settings.body_timeout,
-        &mut lease,
-    )
-    .await?;
+    let body =
+        body::receive(headers, body, settings.body_bytes_max, settings.body_timeout, &mut lease)
+            .await?;
     door.counts.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
 
     let parse = || {

@@ -22,12 +22,17 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
+use tidegate::Moment;
 use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
+
+/// How long a refusal makes the server count as not ready.
+const LATELY: Duration = Duration::from_secs(2);
 
 /// Bounds of what a client may send.
 #[derive(Debug, Clone)]
@@ -58,6 +63,9 @@ pub(crate) struct Door {
     pub(crate) counts: Counts,
     /// Told why, when the journal has failed for good.
     journal_failed: watch::Sender<Option<String>>,
+    clock: Clock,
+    /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
+    refused_at: AtomicU64,
 }
 
 impl Door {
@@ -66,10 +74,28 @@ impl Door {
         journal: Journal,
         classes: Vec<Arc<str>>,
         journal_failed: watch::Sender<Option<String>>,
+        clock: Clock,
     ) -> Self {
         let budget = Budget::new(settings.in_flight_bytes_max);
         let (no_class, counts) = ("".into(), Counts::default());
-        Self { settings, journal, classes, no_class, budget, counts, journal_failed }
+        let refused_at = AtomicU64::new(0);
+        Self {
+            settings,
+            journal,
+            classes,
+            no_class,
+            budget,
+            counts,
+            journal_failed,
+            clock,
+            refused_at,
+        }
+    }
+
+    /// Whether the journal has refused a request in the last few seconds.
+    pub(crate) fn refused_lately(&self) -> bool {
+        let at = self.refused_at.load(Ordering::Relaxed);
+        at > 0 && self.clock.now().since(Moment::from_nanos(at)) < LATELY
     }
 
     /// The name that the journal keeps for a group's class.
@@ -79,6 +105,9 @@ impl Door {
     }
 
     fn journal_refused(&self, error: &AppendError) {
+        if error.advice() == Advice::RetryLater {
+            self.refused_at.store(self.clock.now().as_nanos().max(1), Ordering::Relaxed);
+        }
         let closed = matches!(error, AppendError::Closed);
         if error.advice() == Advice::GiveUp && !closed {
             self.journal_failed.send_replace(Some(error.to_string()));
@@ -107,8 +136,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     fn refused(&self, status: StatusCode) {
-        let may_succeed_later =
-            status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        let may_succeed_later = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let count = if may_succeed_later { &self.refused_server } else { &self.refused_client };
         count.fetch_add(1, Ordering::Relaxed);
     }
@@ -132,9 +160,9 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
         .with_state(door);
-    let guarded = told.merge(taken).layer(middleware::from_fn(move |request, next| {
-        auth::check(token.clone(), request, next)
-    }));
+    let guarded = told
+        .merge(taken)
+        .layer(middleware::from_fn(move |request, next| auth::check(token.clone(), request, next)));
     open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
 }
 

@@ -51,7 +51,9 @@ pub(crate) enum Refusal {
     Overloaded,
     #[error(transparent)]
     Journal(#[from] AppendError),
-    #[error("there is nothing at {path}: events go to POST /v1/events, figures are at /api/metrics")]
+    #[error(
+        "there is nothing at {path}: events go to POST /v1/events, figures are at /api/metrics"
+    )]
     NoSuchPath { path: String },
     #[error("{method} is not taken at {path}")]
     Method { method: String, path: String },

@@ -11,29 +11,36 @@
 //!   and the journal takes the load.
 //! * What is in flight and what waits is bounded; the rest of a backlog stays on disk.
 
+mod answers;
 mod backoff;
+pub(crate) mod error;
 mod flight;
-pub(crate) mod queue;
+mod queue;
+mod recovery;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidegate::engine::{Cut, Step};
-use tidegate::{Feedback, FlushReason, Moment, Outcome};
-use tidegate_event::{Position, Rows};
-use tidegate_journal::{Frame, LaneCursor, LaneReader, ReadError};
-use tidegate_sinks::{Batch, Delivery, DeliveryFailure, Sink};
+use tidegate::{Feedback, FlushReason, Moment};
+use tidegate_event::Position;
+use tidegate_journal::{LaneCursor, LaneReader};
+use tidegate_sinks::{Batch, Sink};
 use tokio::sync::watch;
 
 use backoff::Backoff;
+use error::LaneError;
 use flight::{Flight, Flights};
 use queue::PositionQueue;
 use shared::{Shared, State};
+
+/// Attempts in a row that a sink may refuse before a lane that drains leaves the rest to the
+/// journal.
+const DRAIN_ATTEMPTS: u32 = 3;
 
 /// How far a lane reads ahead of what it sends.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +51,8 @@ pub(crate) struct Bounds {
     pub(crate) queue_bytes: u64,
     /// Longest time an attempt may take.
     pub(crate) timeout: Duration,
+    /// The journal gives no position below this one to a new event.
+    pub(crate) skipped_to: Position,
 }
 
 /// What a lane listens to besides its journal and its sink.
@@ -76,41 +85,6 @@ pub(crate) struct Lane {
     /// Whether the sink's record must be read before anything more is sent: at the start, when a
     /// batch contradicts it, and when the sink could not be reached (it may be another one now).
     in_doubt: bool,
-}
-
-/// A lane cannot go on.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum LaneError {
-    /// The sink refuses this journal for good.
-    #[error("sink `{sink}`: {failure}")]
-    Sink {
-        /// The sink's name.
-        sink: Arc<str>,
-        /// What it said.
-        failure: DeliveryFailure,
-    },
-    /// The sink has events that the journal does not know.
-    #[error(
-        "sink `{sink}` has events up to position {delivered}, but the journal ends at {durable}: its \
-         end was lost, as a power failure does with durability `written`. New events would get the \
-         names of lost ones. Move the journal's directory away and start with an empty one"
-    )]
-    Ahead {
-        /// The sink's name.
-        sink: Arc<str>,
-        /// The position after the last one that the sink has.
-        delivered: Position,
-        /// The position after the last one that the journal has.
-        durable: Position,
-    },
-    /// The journal cannot be read.
-    #[error("lane `{lane}` cannot read the journal: {why}")]
-    Journal {
-        /// The lane's name.
-        lane: Arc<str>,
-        /// What the journal said.
-        why: String,
-    },
 }
 
 impl Lane {
@@ -160,49 +134,6 @@ impl Lane {
         }
     }
 
-    /// Asks the sink what was delivered, until it says so or the server stops, and begins to read
-    /// where something is missing.
-    async fn recover(&mut self) -> Result<(), LaneError> {
-        self.queue.clear();
-        self.refused.clear();
-        while self.in_doubt {
-            let retry_at = self.retry_at.take();
-            if retry_at.is_some() {
-                tokio::select! {
-                    () = self.shared.clock.sleep_until(retry_at) => {}
-                    _ = self.signals.drain.wait_for(|drain| *drain) => return Ok(()),
-                }
-            }
-            match self.sink.delivered(&self.shared.lane, self.cursor.low_water()).await {
-                Ok(ranges) => self.begin_after(ranges)?,
-                Err(failure) if is_final(&failure) => return Err(self.given_up(failure)),
-                Err(_) if *self.signals.drain.borrow() => return Ok(()),
-                Err(failure) => self.wait_after(&failure, None),
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on where the sink's record has its first gap.
-    fn begin_after(&mut self, delivered: Vec<Range<Position>>) -> Result<(), LaneError> {
-        for range in delivered {
-            self.known_below = self.known_below.max(range.end);
-            self.cursor.delivered(range).map_err(|ahead| LaneError::Ahead {
-                sink: Arc::clone(&self.shared.sink),
-                delivered: ahead.range.end,
-                durable: ahead.durable,
-            })?;
-        }
-        let from = self.cursor.low_water();
-        self.reader.seek(from);
-        self.queued_end = from;
-        self.in_doubt = false;
-        self.go_on(self.shared.clock.now());
-        let (lane, sink) = (&self.shared.lane, &self.shared.sink);
-        tracing::info!(%sink, %lane, from, "delivering");
-        Ok(())
-    }
-
     /// Sends what is due; returns the engine's timer.
     fn step(&mut self) -> Option<Moment> {
         loop {
@@ -222,7 +153,7 @@ impl Lane {
             match engine.poll(now, &self.queue.seen()) {
                 Step::Wait(wait) => return wait.until,
                 Step::Send(cut) => {
-                    let Some(batch) = self.queue.cut(&self.shared.lane, cut) else { return None };
+                    let batch = self.queue.cut(&self.shared.lane, cut)?;
                     let ticket = sent(&mut engine, now, cut, &batch);
                     self.send(batch, ticket);
                 }
@@ -286,142 +217,13 @@ impl Lane {
     /// Whether the lane was told to drain and there is nothing left to do, or no use in trying.
     fn is_done(&self) -> bool {
         let drains = *self.signals.drain.borrow();
-        let sink_refuses = self.retry_at.is_some() || self.in_doubt;
         let delivered_all = self.cursor.backlog_items() == 0;
-        drains && self.flights.is_empty() && (sink_refuses || delivered_all)
+        drains && self.flights.is_empty() && (delivered_all || self.gives_up())
     }
 
-    fn arrived(&mut self, frames: Result<Vec<Arc<Frame>>, ReadError>) -> Result<(), LaneError> {
-        let frames = frames.map_err(|error| LaneError::Journal {
-            lane: Arc::clone(&self.shared.lane),
-            why: error.to_string(),
-        })?;
-        let now = self.shared.clock.now();
-        for frame in frames {
-            for group in &frame.groups {
-                let rows = Rows::new(group.rows.clone(), group.items);
-                if self.queued_end < self.known_below {
-                    self.queue_missing(group.positions(), rows, now);
-                } else {
-                    self.queue.push(group.first, rows, now);
-                }
-                self.queued_end = group.positions().end;
-            }
-        }
-        Ok(())
-    }
-
-    /// Queues the rows that the sink does not have yet. Between them, and before them, there may be
-    /// some that it has: no batch may span those.
-    fn queue_missing(&mut self, positions: Range<Position>, mut rows: Rows, now: Moment) {
-        if positions.start != self.queued_end {
-            self.queue.push_hole();
-        }
-        let mut at = positions.start;
-        for missing in self.cursor.undelivered_in(positions.clone()) {
-            let skip = u32::try_from(missing.start - at).unwrap_or(u32::MAX);
-            let take = u32::try_from(missing.end - missing.start).unwrap_or(u32::MAX);
-            if skip > 0 {
-                rows.split_to(skip);
-                self.queue.push_hole();
-            }
-            self.queue.push(missing.start, rows.split_to(take), now);
-            at = missing.end;
-        }
-        if at < positions.end {
-            self.queue.push_hole();
-        }
-    }
-
-    /// An attempt was answered.
-    fn landed(&mut self, (flight, delivery): (Flight, Delivery)) -> Result<(), LaneError> {
-        let Flight { batch, ticket } = flight;
-        let Delivery { outcome, failure, feedback } = delivery;
-        let now = self.shared.clock.now();
-        let waiting = self.queue.seen().items;
-        let sample = self.shared.engine().answered(now, ticket, outcome, feedback, waiting);
-        self.shared.attempted(now, sample.latency);
-        let failure = match (outcome, failure) {
-            (Outcome::Ok, _) => return self.delivered(&batch, now),
-            (_, Some(failure)) => failure,
-            (outcome, None) => DeliveryFailure::Retry(outcome.describe().into()),
-        };
-        if is_final(&failure) {
-            return Err(self.given_up(failure));
-        }
-        let recut = matches!(failure, DeliveryFailure::Recut(_));
-        self.in_doubt |= recut || outcome == Outcome::Unreachable;
-        let place = self.refused.partition_point(|kept| kept.range.start < batch.range.start);
-        self.refused.insert(place, batch);
-        let asked = match outcome {
-            Outcome::Throttled { retry_after } => retry_after,
-            _ => None,
-        };
-        self.wait_after(&failure, asked);
-        Ok(())
-    }
-
-    /// The sink took a batch.
-    fn delivered(&mut self, batch: &Batch, now: Moment) -> Result<(), LaneError> {
-        self.note_delivery(batch, now);
-        self.cursor.delivered(batch.range.clone()).map_err(|ahead| LaneError::Journal {
-            lane: Arc::clone(&self.shared.lane),
-            why: ahead.to_string(),
-        })?;
-        if self.backoff.attempts() > 0 {
-            let (lane, sink) = (&self.shared.lane, &self.shared.sink);
-            let attempts = self.backoff.attempts();
-            tracing::info!(%sink, %lane, attempts, "the sink takes batches again");
-            self.backoff = Backoff::new();
-        }
-        if !self.in_doubt {
-            self.go_on(now);
-        }
-        Ok(())
-    }
-
-    /// Goes on with what was refused, if anything was, else with what is fresh.
-    fn go_on(&mut self, now: Moment) {
-        self.retry_at = (!self.refused.is_empty()).then_some(now);
-        if self.retry_at.is_none() {
-            self.shared.engine().resume(now);
-        }
-        if self.backoff.attempts() == 0 {
-            let drains = *self.signals.drain.borrow();
-            self.shared.set_state(if drains { State::Draining } else { State::Running });
-        }
-    }
-
-    /// Sends nothing for a while, because the sink does not take it.
-    fn wait_after(&mut self, failure: &DeliveryFailure, asked: Option<Duration>) {
-        let now = self.shared.clock.now();
-        let wait = self.backoff.next(asked);
-        self.retry_at = Some(now + wait);
-        self.shared.engine().pause(now);
-        let attempts = self.backoff.attempts();
-        self.shared.set_state(State::Retrying { why: failure.to_string(), attempts });
-        let (lane, sink) = (&self.shared.lane, &self.shared.sink);
-        // One line for each doubling of the wait, then one for each hundred attempts.
-        if attempts <= 8 || attempts.is_multiple_of(100) {
-            let wait_ms = wait.as_millis();
-            tracing::warn!(%sink, %lane, attempts, wait_ms, %failure, "the sink takes nothing now");
-        }
-    }
-
-    /// Notes how long the events of a batch took from the door to the sink.
-    fn note_delivery(&self, batch: &Batch, now: Moment) {
-        let unix_nanos = crate::clock::unix_nanos();
-        let mut latency = self.shared.delivery_latency();
-        for slice in &batch.slices {
-            let Some(first) = slice.rows.iter().next() else { continue };
-            let took = unix_nanos.saturating_sub(first.observed);
-            let took = Duration::from_nanos(u64::try_from(took).unwrap_or(0));
-            latency.record(now, took, u64::from(slice.rows.len()));
-        }
-    }
-
-    fn given_up(&self, failure: DeliveryFailure) -> LaneError {
-        LaneError::Sink { sink: Arc::clone(&self.shared.sink), failure }
+    /// Whether to leave the rest to the journal: the lane drains, and the sink keeps refusing.
+    fn gives_up(&self) -> bool {
+        *self.signals.drain.borrow() && self.backoff.attempts() >= DRAIN_ATTEMPTS
     }
 
     fn publish(&self) {
@@ -429,11 +231,6 @@ impl Lane {
         self.shared.queue_items.store(queue.items, Ordering::Relaxed);
         self.shared.queue_bytes.store(queue.bytes, Ordering::Relaxed);
     }
-}
-
-/// Whether no later attempt can succeed.
-const fn is_final(failure: &DeliveryFailure) -> bool {
-    matches!(failure, DeliveryFailure::Fenced { .. })
 }
 
 /// Reports a batch to the engine.

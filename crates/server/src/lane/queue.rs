@@ -116,7 +116,8 @@ mod tests {
         let mut bytes = Vec::new();
         for length in lengths {
             let text = "x".repeat(*length);
-            rows::encode(&Event { body: Body::Text(&text), ..Event::default() }, &mut bytes).unwrap();
+            rows::encode(&Event { body: Body::Text(&text), ..Event::default() }, &mut bytes)
+                .unwrap();
         }
         Rows::new(bytes.into(), u32::try_from(lengths.len()).unwrap())
     }

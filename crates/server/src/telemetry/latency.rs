@@ -11,7 +11,8 @@ use tidegate::Moment;
 
 /// Upper ends of the buckets, in seconds.
 pub(crate) const BUCKETS: [f64; 16] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0,
 ];
 
 /// How long a window of percentiles is.
@@ -111,7 +112,12 @@ impl Latencies {
             return None;
         }
         let at = |quantile| all.value_at_quantile(quantile) as f64 / 1e3;
-        Some(Percentiles { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: all.max() as f64 / 1e3 })
+        Some(Percentiles {
+            p50: at(0.5),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: all.max() as f64 / 1e3,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where do sentences go? To stderr, as text for people or as JSON for machines.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -17,7 +19,10 @@ pub enum Format {
 /// one that cannot be read is `info`.
 pub fn init(filter: &str, format: Format) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Another subscriber may be in place already, as in tests: then its lines are as good.
     let _ = match format {
         Format::Text => lines.with_target(false).try_init(),

@@ -167,7 +167,9 @@ fn lanes(lanes: &[Arc<Lane>], to: &mut Encoder<'_, '_>) -> Written {
     to.lane_counter(lanes, ("retries", "Attempts with a batch refused before"), |lane| {
         load(&lane.retries)
     })?;
-    to.lane_counter(lanes, ("misses", "Attempts slower than the target"), |lane| load(&lane.misses))?;
+    to.lane_counter(lanes, ("misses", "Attempts slower than the target"), |lane| {
+        load(&lane.misses)
+    })?;
     to.lane_counter(lanes, ("decisions", "Changes of plan"), |lane| {
         lane.engine().history().total()
     })?;

@@ -275,7 +275,8 @@ fn lane_figures(lane: &Lane, rate: (f64, f64), backlog: u64, low_water: u64) -> 
 }
 
 fn flushes(counters: &Counters) -> BTreeMap<&'static str, u64> {
-    let flushes = FlushReason::ALL.into_iter().map(|reason| (reason.label(), counters.left_for(reason)));
+    let flushes =
+        FlushReason::ALL.into_iter().map(|reason| (reason.label(), counters.left_for(reason)));
     flushes.collect()
 }
 

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::*;
-use crate::{Feedback, FlushReason, Outcome};
+use crate::{ControllerSettings, Feedback, FlushReason, Moment, Outcome};
 
 /// A handler that reports each batch, and answers once it is allowed to.
 struct Gate {
@@ -39,20 +39,18 @@ fn tens() -> Builder {
         .controller(ControllerSettings::Fixed)
 }
 
-use crate::ControllerSettings;
-
 #[tokio::test(start_paused = true)]
 async fn a_full_batch_leaves_at_once_and_the_rest_lingers() {
     let (batcher, mut batches, allowed) = gated(tens());
     allowed.add_permits(2);
-    let start = Instant::now();
+    let clock = Clock::start();
     for item in 0..13 {
         batcher.add(item).await.unwrap();
     }
     assert_eq!(batches.recv().await.unwrap(), (0..10).collect::<Vec<_>>());
-    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(clock.now(), Moment::ZERO);
     assert_eq!(batches.recv().await.unwrap(), [10, 11, 12]);
-    assert!(start.elapsed() >= Duration::from_millis(50));
+    assert!(clock.now() >= Moment::ZERO + Duration::from_millis(50));
     let stats = batcher.close().await;
     assert_eq!(stats.counters.left_for(FlushReason::Size), 1);
     assert_eq!(stats.counters.left_for(FlushReason::Linger), 1);

@@ -201,6 +201,10 @@ impl Engine {
     }
 
     /// An attempt was answered; `queue_items` wait meanwhile. Returns what it taught.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a ticket is answered once, so it is consumed"
+    )]
     pub fn answered(
         &mut self,
         now: Moment,

@@ -3,6 +3,7 @@
 mod bounds;
 mod forms;
 mod invariants;
+mod odds;
 mod schemas;
 mod whole;
 

@@ -25,7 +25,8 @@ fn field<'s>(root: &'s Value, object: &'s Value, name: &str) -> Option<&'s Value
     named.or_else(|| parts.iter().find_map(|part| part.get("additionalProperties")))
 }
 
-fn at<'s>(root: &'s Value, path: &str) -> Option<&'s Value> {
+/// The schema of the setting at `path`.
+pub(super) fn at<'s>(root: &'s Value, path: &str) -> Option<&'s Value> {
     path.split('.').try_fold(root, |node, name| field(root, node, name))
 }
 
@@ -122,6 +123,7 @@ fn every_object_is_closed() {
             "/$defs/AimdConfig",
             "/$defs/ControllerConfig/anyOf/1/anyOf/0",
             "/$defs/LoadScoreConfig",
+            "/$defs/SinkConfig/anyOf/1",
             "/$defs/SqliteConfig",
         ]
     );

@@ -105,7 +105,9 @@ fn files_are_read_and_those_that_cannot_be_are_told() {
 fn nothing_at_all_is_a_configuration() {
     let loaded = Config::load(Source::Defaults, &Overrides::default(), &|_| None).unwrap();
     assert_eq!(loaded.config, Config::default());
-    let SinkKind::Sqlite(sqlite) = &loaded.config.sinks["sqlite"].kind;
+    let SinkKind::Sqlite(sqlite) = &loaded.config.sinks["sqlite"].kind else {
+        panic!("another sink")
+    };
     let file = sqlite.file(&loaded.config.data_dir);
     assert_eq!(file, Path::new("./tidegate-data/events.db"));
 }
@@ -138,4 +140,14 @@ sinks:
     assert_eq!((plan.batch_size, plan.pace, plan.linger), (500, Some(5.0), Duration::from_secs(2)));
     assert_eq!(bulk.bounds(None).linger_max, Duration::from_secs(2));
     assert_eq!(bulk.weight, 3.0);
+}
+
+#[test]
+fn a_sink_may_be_a_blackhole_and_then_has_no_file() {
+    let text = "sinks: { none: { type: blackhole, batch_size: { max: 600 } } }";
+    let loaded = load(text).unwrap();
+    let sink = &loaded.config.sinks["none"];
+    assert_eq!((&sink.kind, sink.lane.batch_size.max), (&SinkKind::Blackhole {}, 600));
+    let text = "sinks: { none: { type: blackhole, path: a.db } }";
+    assert!(load(text).unwrap_err().to_string().contains("sinks.none.path is not a setting"));
 }

@@ -13,6 +13,9 @@
 //! failed write, and any failed sync, ends the journal's acceptance for good, because nobody can
 //! know what the disk holds.
 
+mod publish;
+mod write;
+
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,24 +23,18 @@ use std::sync::atomic::Ordering;
 
 use tidegate_event::Position;
 
-use crate::clock;
 use crate::error::AppendError;
 use crate::format::frame::{HEADER_BYTES, Header};
-use crate::format::meta::{self, Meta};
 use crate::format::segment::FRAMES_AT;
 use crate::pool::{NoSegment, Ready};
 use crate::queue::{Pending, Queued, Reply};
 use crate::segments::Segment;
 use crate::settings::Durability;
 use crate::shared::{Shared, lock};
-use crate::storage::{StorageFile, replace};
+use crate::storage::StorageFile;
 
 /// The size from which a commit is written without waiting for more.
 const RUN_BYTES: usize = 4 << 20;
-/// What ends a commit reaches up to a multiple of this.
-const PAGE_BYTES: u64 = 4096;
-/// With durability `written`, so many positions are set aside at a time.
-const FLOOR_STEP: u64 = 1 << 24;
 
 /// Where the next commit goes.
 pub(crate) struct Active {
@@ -121,6 +118,7 @@ impl Writer {
     /// Writes a batch, in as many runs as it needs.
     fn commit(&mut self, batch: &mut Vec<Pending>) {
         let mut no_segment: Option<AppendError> = None;
+        self.next = self.next.max(self.shared.skip_to.load(Ordering::Acquire));
         for pending in batch.drain(..) {
             let bytes = pending.sealed.frame_bytes();
             if self.failed.is_none() && !self.fits(bytes) {
@@ -165,11 +163,8 @@ impl Writer {
         }
         let commit = self.run.first;
         if self.chain < self.next {
-            Header::gap(self.chain, self.next, commit, HEADER_BYTES as u64).encode(
-                salt,
-                &mut self.run.bytes,
-                |_| {},
-            );
+            Header::gap(self.chain, self.next, commit, HEADER_BYTES as u64)
+                .encode(salt, &mut self.run.bytes);
         }
         pending.sealed.place(self.next);
         self.next += pending.sealed.items();
@@ -212,106 +207,6 @@ impl Writer {
         self.failed = Some(Arc::clone(&detail));
         self.shared.fail(&detail);
         detail
-    }
-
-    /// One write, and one sync if so configured.
-    fn write(&mut self) -> Result<(), Broken> {
-        if self.shared.settings.durability == Durability::Written {
-            self.raise_floor().map_err(|error| match error.kind() {
-                io::ErrorKind::StorageFull => Broken::NoSpace(error),
-                _ => Broken::Failed("setting positions aside in `meta`", error),
-            })?;
-        }
-        let Active { file, offset, capacity, .. } = &self.active;
-        let end = offset + self.run.bytes.len() as u64;
-        let padded = (end + HEADER_BYTES as u64).next_multiple_of(PAGE_BYTES).min(*capacity);
-        let padding = usize::try_from(padded - end).unwrap_or(0);
-        let frames = self.run.bytes.len();
-        self.run.bytes.resize(frames + padding, 0);
-        let written = file.write_all_at(&self.run.bytes, *offset);
-        self.run.bytes.truncate(frames);
-        if let Err(error) = written {
-            // A part may be there; frames of refused requests must not come back to life.
-            let full = error.kind() == io::ErrorKind::StorageFull;
-            return match file.set_len(*offset) {
-                Ok(()) if full => Err(Broken::NoSpace(error)),
-                _ => Err(Broken::Failed("writing a segment", error)),
-            };
-        }
-        if self.shared.settings.durability == Durability::Fsync {
-            let began = clock::now();
-            file.sync_data().map_err(|error| Broken::Failed("syncing a segment", error))?;
-            lock(&self.shared.counters.syncs).record(began.elapsed());
-        }
-        Ok(())
-    }
-
-    /// Sets positions aside, durably, before they are used: see [`meta`].
-    fn raise_floor(&self) -> io::Result<()> {
-        let mut meta = lock(&self.shared.meta);
-        if self.next <= meta.floor {
-            return Ok(());
-        }
-        let raised = Meta { floor: self.next.saturating_add(FLOOR_STEP), ..*meta };
-        replace(self.shared.storage.as_ref(), meta::NAME, &raised.encode())?;
-        *meta = raised;
-        Ok(())
-    }
-
-    /// The run is durable: shows it to readers, then tells the producers.
-    fn publish(&mut self) {
-        let shared = Arc::clone(&self.shared);
-        let start = self.active.offset;
-        self.active.offset += self.run.bytes.len() as u64;
-        {
-            let mut segments = lock(&shared.segments);
-            if let Some(active) = segments.active_mut() {
-                for (pending, at) in &self.run.frames {
-                    active.index.note(pending.sealed.first(), start + *at as u64);
-                }
-                active.end = self.active.offset;
-                active.next = self.next;
-            }
-            shared.note_segments(&segments);
-        }
-        let counters = &shared.counters;
-        let room = self.active.capacity - self.active.offset;
-        counters.active_room.store(room, Ordering::Release);
-        counters.commits.fetch_add(1, Ordering::Relaxed);
-        counters.frames.fetch_add(self.run.frames.len() as u64, Ordering::Relaxed);
-        let items = self.run.frames.iter().map(|(pending, _)| pending.sealed.items()).sum();
-        counters.items.fetch_add(items, Ordering::Relaxed);
-        let (frames, bytes) = (self.run.frames.len(), self.run.weight);
-        self.fill_tail();
-        shared.advance(self.next);
-        shared.queue.release(Queued { frames, bytes });
-        for (reply, positions) in self.replies.drain(..) {
-            let _ = reply.send(Ok(positions));
-        }
-        self.clear_run();
-        if !self.asked_ready && self.active.offset > self.active.capacity / 4 {
-            self.asked_ready = true;
-            shared.keeper.prepare();
-        }
-    }
-
-    fn fill_tail(&mut self) {
-        let taken = self.shared.lanes.read();
-        let mut tail = lock(&self.shared.tail);
-        for (Pending { sealed, reply }, _) in self.run.frames.drain(..) {
-            let frame = sealed.into_frame();
-            self.replies.push((reply, frame.first..frame.end));
-            tail.push(Arc::new(frame));
-        }
-        tail.release(taken);
-        tail.enforce_bound();
-    }
-
-    fn clear_run(&mut self) {
-        self.run.bytes.clear();
-        // One huge frame must not keep its memory for ever.
-        self.run.bytes.shrink_to(2 * RUN_BYTES);
-        self.run.weight = 0;
     }
 
     /// Goes on in the next segment, which must hold a frame of this size.

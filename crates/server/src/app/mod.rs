@@ -1,0 +1,196 @@
+//! How do the parts become a server, and how does it end?
+//!
+//! It begins at the far end: sinks first, then lanes, then the door, so that nothing is accepted
+//! that could not be delivered. It ends at the near one: the door closes and finishes the requests
+//! it has, the lanes deliver what is left as far as time allows, and whatever they cannot deliver
+//! stays in the journal for the next start.
+
+mod error;
+mod journal;
+mod lanes;
+mod sinks;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tidegate::Feedback;
+use tidegate_journal::Journal;
+use tidegate_sinks::Sink;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::{self, Door, listener};
+use crate::lane::Signals;
+use crate::lane::error::LaneError;
+use crate::status::Status;
+use crate::telemetry::sampler::{self, Sampled};
+
+pub use error::{RunError, StartError};
+
+/// A server that is listening.
+pub struct Server {
+    address: SocketAddr,
+    listener: TcpListener,
+    limits: listener::Limits,
+    drain_timeout: Duration,
+    status: Arc<Status>,
+    sinks: Vec<Arc<dyn Sink>>,
+    lanes: JoinSet<Result<(), LaneError>>,
+    drain: watch::Sender<bool>,
+    journal_failed: watch::Receiver<Option<String>>,
+    sampler: tokio::task::JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Opens the journal and the sinks, and listens. Events are taken from [`run`](Self::run) on.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] says which part cannot be used as it is, and what to do.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let journal = journal::open(config)?;
+        let sinks = sinks::open(config, &journal).await?;
+        let host = watch::Sender::new(Feedback::default());
+        let drain = watch::Sender::new(false);
+        let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
+        let parts = lanes::all(config, &sinks, &journal, clock, &signals).await?;
+        let (shared, lanes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let address = config.http.listen;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+
+        let failed = watch::Sender::new(None);
+        let journal_failed = failed.subscribe();
+        let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
+        let status = Arc::new(Status {
+            clock,
+            journal,
+            door: Arc::new(door),
+            lanes: shared,
+            sampled: Sampled::default(),
+            draining: AtomicBool::new(false),
+        });
+        let mut running = JoinSet::new();
+        lanes.into_iter().for_each(|lane| {
+            running.spawn(lane.run());
+        });
+        Ok(Self {
+            address,
+            listener,
+            limits: listener::Limits {
+                connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
+                header_timeout: config.http.header_timeout.duration(),
+            },
+            drain_timeout: config.drain_timeout.duration(),
+            sampler: tokio::spawn(sampler::sample(Arc::clone(&status), host)),
+            status,
+            sinks,
+            lanes: running,
+            drain,
+            journal_failed,
+        })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` completes or a part cannot go on, then drains.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when it ended because a part could not go on. Whatever was acknowledged is
+    /// still in the journal.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+        let stopping = watch::Sender::new(false);
+        let router = http::router(Arc::clone(&self.status.door), Arc::clone(&self.status));
+        let served =
+            tokio::spawn(listener::serve(self.listener, router, self.limits, stopping.subscribe()));
+        let ended = tokio::select! {
+            () = stop => Ok(()),
+            Some(ended) = self.lanes.join_next() => lane_ended(ended),
+            why = failed(&mut self.journal_failed) => Err(RunError::Journal(why)),
+        };
+        tracing::info!("stopping: delivering what is left");
+        self.status.draining.store(true, Ordering::Relaxed);
+        stopping.send_replace(true);
+        let drained = tokio::time::timeout(self.drain_timeout, async {
+            // A task that was not aborted and cannot panic ends well.
+            let _ = served.await;
+            self.drain.send_replace(true);
+            let mut drained = Ok(());
+            while let Some(ended) = self.lanes.join_next().await {
+                drained = drained.and(lane_ended(ended));
+            }
+            drained
+        });
+        let drained = drained.await.unwrap_or_else(|_| {
+            tracing::warn!(limit = ?self.drain_timeout, "the time to drain is over");
+            Ok(())
+        });
+        self.lanes.shutdown().await;
+        for sink in &self.sinks {
+            sink.close().await;
+        }
+        self.sampler.abort();
+        if let Err(error) = self.status.journal.close().await {
+            tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
+        }
+        tell_rest(&self.status.journal);
+        ended.and(drained)
+    }
+}
+
+/// Says what stays in the journal.
+fn tell_rest(journal: &Journal) {
+    for lane in journal.stats().lanes {
+        if lane.backlog > 0 {
+            let (name, events) = (&lane.name, lane.backlog);
+            tracing::info!(lane = %name, events, "these stay in the journal for the next start");
+        }
+    }
+}
+
+fn lane_ended(ended: Result<Result<(), LaneError>, JoinError>) -> Result<(), RunError> {
+    match ended {
+        Ok(ended) => Ok(ended?),
+        Err(error) => Err(RunError::Fault(error.to_string())),
+    }
+}
+
+/// Why the journal failed, once it has.
+async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
+    match journal.wait_for(Option::is_some).await {
+        Ok(why) => why.clone().unwrap_or_default(),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn http_settings(config: &Config) -> http::Settings {
+    let http = &config.http;
+    http::Settings {
+        body_bytes_max: http.body_bytes_max.in_memory(),
+        unpacked_bytes_max: http.decompressed_bytes_max.in_memory(),
+        event_bytes_max: http.event_bytes_max.in_memory(),
+        in_flight_bytes_max: http.in_flight_bytes_max.in_memory(),
+        body_timeout: http.body_timeout.duration(),
+        token: (!http.token.is_empty()).then(|| http.token.expose().to_owned()),
+    }
+}
