@@ -52,19 +52,22 @@ fn cell(value: Option<f64>, top: f64, height: usize, row: usize) -> &'static str
     usize::try_from(here).ok().and_then(|here| EIGHTHS.get(here)).unwrap_or(&" ")
 }
 
-/// The axis below: a line, with the neighbour's span marked by its name if there is room.
-pub(super) fn axis(columns: usize, marked: &Range<usize>) -> Line<'static> {
-    let marked = marked.start.min(columns)..marked.end.min(columns);
+/// The axis below: a line to `end`, with the neighbour's span marked by its name if there is room.
+pub(super) fn axis(columns: usize, marked: &Range<usize>, end: &str) -> Line<'static> {
+    let end = format!(" {end}");
+    let length = columns.saturating_sub(end.len());
+    let marked = marked.start.min(length)..marked.end.min(length);
     let name = " neighbour ";
     let room = marked.len();
-    let bold = match room >= name.len() + 2 {
+    let bold = match room >= name.len() {
         true => format!("{name:━^room$}"),
         false => "━".repeat(room),
     };
     Line::from_iter([
         Span::raw("─".repeat(marked.start)).dim(),
         Span::raw(bold).fg(NEIGHBOUR).bold(),
-        Span::raw("─".repeat(columns.saturating_sub(marked.end.max(marked.start)))).dim(),
+        Span::raw("─".repeat(length.saturating_sub(marked.end.max(marked.start)))).dim(),
+        Span::raw(end).dim(),
     ])
 }
 
@@ -91,9 +94,11 @@ mod tests {
 
     #[test]
     fn the_axis_is_as_long_as_the_bars_and_names_the_neighbour() {
-        assert_eq!(text(&axis(30, &(8..23))), "────────━━ neighbour ━━───────");
-        assert_eq!(text(&axis(5, &(2..3))), "──━──");
-        assert_eq!(text(&axis(4, &(2..9))), "──━━");
-        assert_eq!(text(&axis(3, &(0..0))), "───");
+        let axis = |columns, marked| text(&axis(columns, &marked, "9 s"));
+        assert_eq!(axis(34, 8..23), "────────━━ neighbour ━━─────── 9 s");
+        assert_eq!(axis(9, 2..3), "──━── 9 s");
+        assert_eq!(axis(8, 2..9), "──━━ 9 s");
+        assert_eq!(axis(7, 0..0), "─── 9 s");
+        assert_eq!(axis(1, 0..1), " 9 s");
     }
 }

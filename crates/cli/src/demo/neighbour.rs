@@ -127,15 +127,24 @@ fn work(connection: &mut Connection, stopped: &Receiver<()>) -> rusqlite::Result
 mod tests {
     use super::*;
 
+    /// A database in the mode of the server's.
+    fn database(dir: &tempfile::TempDir) -> std::path::PathBuf {
+        let path = dir.path().join("events.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        path
+    }
+
     #[test]
     fn it_writes_until_it_is_told_to_stop() {
         let dir = tempfile::tempdir().unwrap();
-        let database = dir.path().join("events.db");
+        let database = database(&dir);
         let working = Neighbour::prepare(&database).unwrap().begin().unwrap();
         let reader = Connection::open(&database).unwrap();
-        let count = || reader.query_row("SELECT count(*) FROM neighbour", [], |row| row.get(0));
-        let rows = || count().unwrap_or(0i64);
+        let count = "SELECT count(*) FROM neighbour";
+        let rows = || reader.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap();
         while rows() == 0 {
+            assert!(!working.thread.as_ref().unwrap().is_finished(), "it gave up");
             std::thread::yield_now();
         }
         let done = working.end().unwrap();
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn it_can_be_stopped_while_it_waits_for_the_lock() {
         let dir = tempfile::tempdir().unwrap();
-        let database = dir.path().join("events.db");
+        let database = database(&dir);
         let neighbour = Neighbour::prepare(&database).unwrap();
         let holder = Connection::open(&database).unwrap();
         holder.execute_batch("BEGIN IMMEDIATE").unwrap();

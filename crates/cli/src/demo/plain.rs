@@ -61,9 +61,9 @@ mod tests {
         let lines = plain.lines(&story);
         assert_eq!(lines.len(), 2);
         assert!(lines[0].starts_with("A neighbour has come"));
-        let expected = "10.0 s  batch    156  in 100,000/s  out 100,000/s  backlog     1,200  \
+        let expected = "10.0 s  batch    153  in 100,000/s  out 100,000/s  backlog     1,200  \
                         attempt p50 4.2 ms p99 61 ms  delivery p99 1.31 s";
-        assert_eq!(lines[1], expected.to_owned().replacen("10.0", "10.0", 1).trim_start());
+        assert_eq!(lines[1], expected);
         assert_eq!(plain.lines(&story), Vec::<String>::new());
         story.note(Duration::from_secs(11), Phase::Neighbour, metrics(1_100_000, 150, 51, vec![]));
         assert_eq!(plain.lines(&story).len(), 1);

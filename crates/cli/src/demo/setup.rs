@@ -3,12 +3,17 @@
 //!
 //! What the rules refuse is said in the words of the flags, since nobody wrote that file.
 
+use std::time::Duration;
+
 use tidegate_server::config::{Config, ConfigError, Overrides, ProblemKind, Source, Span};
 
 use super::args::{Controller, DemoArgs};
 
 /// Events that may wait in the lane, unless the largest batch needs more.
 const QUEUE_ITEMS: u32 = 200_000;
+
+/// When an attempt is given up, unless the target is longer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Who chooses the batch size of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,10 +40,12 @@ pub(super) fn yaml(args: &DemoArgs, contender: Contender) -> String {
              queue_items: {queue}\n    \
              linger: {linger}\n    \
              target: {target}\n    \
+             timeout: {timeout}\n    \
              controller: {controller}\n",
         queue = QUEUE_ITEMS.max(max),
         linger = Span::from(args.linger),
         target = Span::from(args.target),
+        timeout = Span::from(args.target.max(TIMEOUT)),
     )
 }
 
@@ -129,7 +136,7 @@ mod tests {
         let refused = |line| refused(&args(line)).join("\n");
         let text = refused("--initial-batch 5 --min-batch 10 --target 2h");
         assert!(text.contains("--initial-batch is 5, but must be"), "{text}");
-        assert!(text.contains("--target is 7200000, but must be"), "{text}");
+        assert!(text.contains("--target is 2 h, but must be"), "{text}");
         assert!(refused("--min-batch 0").contains("--min-batch is 0, but must be"));
         assert!(refused("--adjust-factor 0.5").contains("add --controller load_score"));
         let text = refused("--controller load_score --adjust-factor 2");

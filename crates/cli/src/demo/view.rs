@@ -49,8 +49,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, story: &Story) {
     chart(frame, sizes, &story.batch_sizes(columns), &marked);
     frame.render_widget(heading("delivered, events a second"), rate_title);
     chart(frame, rates, &story.deliveries(columns), &marked);
-    let [_, line] = beside(axis);
-    frame.render_widget(chart::axis(columns, &marked), line);
+    let [begin, line] = beside(axis);
+    let width = usize::from(GUTTER).saturating_sub(1);
+    frame.render_widget(Line::from(format!("{:>width$}", "0 s")).dim(), begin);
+    frame.render_widget(chart::axis(columns, &marked, &words::about(story.span())), line);
     frame.render_widget(heading("decisions, the last first"), moves_title);
     let lines = story.moves().take(usize::from(moves.height)).map(decision);
     frame.render_widget(Text::from_iter(lines), moves);
@@ -81,7 +83,7 @@ fn heading(text: &'static str) -> Line<'static> {
 }
 
 /// A label and a value, in a field of its own.
-fn field(label: &'static str, value: String) -> [Span<'static>; 3] {
+fn field(label: &str, value: String) -> [Span<'static>; 3] {
     let pad = 20usize.saturating_sub(label.len() + 1 + value.chars().count()).max(2);
     [Span::raw(format!("{label} ")).dim(), Span::raw(value).bold(), Span::raw(" ".repeat(pad))]
 }
@@ -100,7 +102,8 @@ fn figures(story: &Story) -> Text<'static> {
         Line::from_iter(std::iter::once(name).chain(fields.into_iter().flatten()))
     };
     let (attempt, delivery) = (latency(lane.attempt_latency_ms), latency(lane.delivery_latency_ms));
-    let over = format!("{} of {}", words::count(lane.misses), words::count(lane.attempts));
+    let over = format!("over {}", words::ms(story.target_ms));
+    let missed = format!("{} of {}", words::count(lane.misses), words::count(lane.attempts));
     Text::from(vec![
         line(
             "plan",
@@ -118,20 +121,13 @@ fn figures(story: &Story) -> Text<'static> {
                 field("backlog", words::count(lane.backlog)),
             ],
         ),
-        line(
-            "attempt",
-            [
-                field("p50", attempt.0),
-                field("p99", attempt.1),
-                field("over target", format!("{over} ({})", words::ms(story.target_ms))),
-            ],
-        ),
+        line("attempt", [field("p50", attempt.0), field("p99", attempt.1), field(&over, missed)]),
         line(
             "delivery",
             [
                 field("p50", delivery.0),
                 field("p99", delivery.1),
-                field("", "accepted to stored".to_owned()),
+                field("over the last 10 to 20 s", String::new()),
             ],
         ),
     ])
@@ -216,16 +212,16 @@ mod tests {
             "tidegate demo · with a neighbour",
             "10.0 s of 25 s",
             "A neighbour has come",
-            "batch 156",
+            "batch 153",
             "concurrency 1",
             "in 100,000/s",
             "backlog 1,200",
             "p50 4.2 ms",
             "p99 61 ms",
-            "over target 100 of 10,000 (50 ms)",
+            "over 50 ms 100 of 10,000",
             "p99 1.31 s",
             "━━━━━━",
-            "▼   11× 500 → 156",
+            "▼   11× 500 → 153",
             "▲   40× 100 → 500",
         ] {
             has(&lines, text);
@@ -238,7 +234,8 @@ mod tests {
         let bars = |lines: &[String]| lines.iter().filter(|line| line.contains('█')).count();
         let (small, large) = (drawn(&sample(), 80, 24), drawn(&sample(), 140, 40));
         assert!(bars(&large) > bars(&small), "{large:#?}");
-        has(&large, "neighbour ━");
+        has(&large, "─ neighbour ━─");
+        has(&large, "─ 25 s");
     }
 
     #[test]
