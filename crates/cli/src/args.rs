@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_load::LoadArgs;
 
+use crate::demo::DemoArgs;
+
 /// Takes events, makes them durable, and delivers them in batches whose size follows what the
 /// database can take.
 #[derive(Debug, Parser)]
@@ -33,6 +35,11 @@ pub(crate) enum Command {
     Schema,
     /// Generate load over HTTP and measure what comes back.
     Load(Box<LoadArgs>),
+    /// See it work: the main job in about a minute, in a temporary directory.
+    ///
+    /// First a server, load and a neighbour that wants the same database for a while, live; then
+    /// the same load on fixed batch sizes. It says who delivered more, whoever that is.
+    Demo(Box<DemoArgs>),
 }
 
 #[derive(Debug, Args)]

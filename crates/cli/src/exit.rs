@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use tidegate_load::LoadError;
 use tidegate_server::config::ConfigError;
 
+use crate::demo::DemoError;
+
 /// `EX_CONFIG` of `sysexits.h`.
 const CONFIG: u8 = 78;
 
@@ -22,7 +24,8 @@ pub(crate) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
     let mut stderr = std::io::stderr();
     // Nobody is left to tell if stderr is gone.
     let _ = writeln!(stderr, "tidegate: {error:#}");
-    let usage = error.downcast_ref::<LoadError>().is_some_and(LoadError::is_usage);
+    let usage = error.downcast_ref::<LoadError>().is_some_and(LoadError::is_usage)
+        || error.downcast_ref::<DemoError>().is_some_and(DemoError::is_usage);
     match error.is::<ConfigError>() {
         true => ExitCode::from(CONFIG),
         false if usage => ExitCode::from(USAGE),

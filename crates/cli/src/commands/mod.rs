@@ -8,6 +8,7 @@ mod validate;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
+use crate::demo;
 
 /// Does what was asked.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -16,6 +17,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
         Command::Load(args) => load::run(&args),
+        Command::Demo(args) => demo::run(&args),
     }
 }
 
