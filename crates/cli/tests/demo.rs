@@ -1,6 +1,8 @@
 //! The demo through the real binary: it comes to its end, tells the truth about what is in the
 //! database, and leaves nothing behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
@@ -21,10 +23,11 @@ fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).unwrap().next().is_none()
 }
 
-/// Processes whose command line names this directory: servers that the demo started.
+/// Processes whose command line names this directory: servers that the demo started. Known only
+/// where there is `/proc`.
 fn servers(dir: &Path) -> Vec<String> {
     let name = dir.to_str().unwrap();
-    let processes = std::fs::read_dir("/proc").unwrap().map_while(Result::ok);
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().map_while(Result::ok);
     let line = |process: std::fs::DirEntry| std::fs::read_to_string(process.path().join("cmdline"));
     let lines = processes.filter_map(|process| line(process).ok());
     lines.filter(|line| line.contains("serve") && line.contains(name)).collect()
@@ -61,7 +64,7 @@ fn a_quick_demo_compares_all_sizes_loses_nothing_and_cleans_up() {
         assert!(figure("delivered") <= figure("accepted"), "{row:#}");
     }
     let winner = report["verdict"]["winner"].as_str().unwrap();
-    assert!(["adaptive", "fixed", "draw"].contains(&winner));
+    assert!(["asked", "fixed", "draw"].contains(&winner));
     assert_eq!(report["kept"], Value::Null);
     assert!(stderr.contains("A neighbour has come"), "{stderr}");
 
@@ -76,7 +79,7 @@ fn an_interrupted_demo_cleans_up_too() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     // It has begun: the server is up, and load on its way.
     lines.next().unwrap().unwrap();
-    assert_eq!(servers(dir.path()).len(), 1);
+    assert_eq!(servers(dir.path()).len(), usize::from(cfg!(target_os = "linux")));
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -98,8 +98,9 @@ pub(super) fn first(
 /// Tells what the second part is, before it begins.
 pub(super) fn second(out: &mut dyn Write, plan: &Plan, target_ms: f64) -> io::Result<()> {
     let text = format!(
-        "Part 2: the same load for {} on each plan, in the order of the lines, each with a new \
-         server and an empty database; the neighbour (nbr.) is there in the second half",
+        "Part 2: the same load on each plan, {} each, in the order of the lines, with a new server \
+         and an empty database; the neighbour (nbr.) is there in the second half. Delivery is from \
+         acceptance to the database, of the events that were delivered by the end.",
         words::about(plan.run)
     );
     writeln!(out, "{}\n\n{}", words::wrapped(&text, 80), table::head(target_ms))
@@ -116,11 +117,9 @@ pub(super) fn last(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
             for line in &report.watched.example {
                 writeln!(out, "  {line}")?;
             }
-            writeln!(
-                out,
-                "\nServers and files are gone. --keep leaves them; --help shows what can be \
-                 changed.\nREADME.md says how to run it for real."
-            )
+            let text = "Servers and files are gone. --keep leaves them, --help shows what can be \
+                        changed, and README.md says how to run it for real.";
+            writeln!(out, "\n{}", words::wrapped(text, 80))
         }
         Some(Kept { url, dir }) => writeln!(
             out,
@@ -140,7 +139,7 @@ mod tests {
     use super::super::plan::tests::args;
     use super::super::setup::Contender;
     use super::super::story::tests::sample;
-    use super::super::table::tests::row;
+    use super::super::table::tests::{ASKED, row};
     use super::super::verdict::verdict;
     use super::*;
     use crate::demo::plan::Phase;
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn the_end_says_where_to_look() {
         let watched = watched(1);
-        let rows = [row(Contender::Chosen, 9.0), row(Contender::Fixed(10), 5.0)];
+        let rows = [row(ASKED, 9.0), row(Contender::Fixed(10), 5.0)];
         let mut report = Report {
             version: "0",
             rate: 1.0,

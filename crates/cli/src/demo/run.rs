@@ -11,7 +11,7 @@ use super::compare;
 use super::error::DemoError;
 use super::plan::Plan;
 use super::report::{self, Kept, Report};
-use super::setup;
+use super::setup::{self, Contender};
 use super::stop::Stop;
 use super::table::{self, Row};
 use super::verdict::verdict;
@@ -94,7 +94,7 @@ fn second(
 ) -> Result<Vec<Row>, DemoError> {
     report::second(out, plan, args.target.as_secs_f64() * 1e3)?;
     let mut rows = Vec::new();
-    for contender in table::order() {
+    for contender in table::order(Contender::asked(args)) {
         let row = compare::run(args, plan, contender, seed, stop)?;
         writeln!(out, "{}", table::line(&row))?;
         out.flush()?;

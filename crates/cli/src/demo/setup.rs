@@ -20,15 +20,32 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) enum Contender {
     /// Somebody did: always this many.
     Fixed(u32),
-    /// The controller that was asked for.
-    Chosen,
+    /// The controller that was asked for, and what its runs are called.
+    Chosen(&'static str),
+}
+
+impl Contender {
+    /// The plan that was asked for.
+    pub(super) const fn asked(args: &DemoArgs) -> Self {
+        match args.controller {
+            Controller::Aimd | Controller::LoadScore => Self::Chosen("adaptive"),
+            Controller::Fixed => Self::Chosen("yours"),
+        }
+    }
+
+    /// Whether its size was fixed to be compared with.
+    pub(super) const fn is_fixed(self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
 }
 
 /// The text of a configuration.
 pub(super) fn yaml(args: &DemoArgs, contender: Contender) -> String {
     let (initial, min, max, controller) = match contender {
         Contender::Fixed(size) => (size, size, size, "{ name: fixed }".to_owned()),
-        Contender::Chosen => (args.initial_batch, args.min_batch, args.max_batch, controller(args)),
+        Contender::Chosen(_) => {
+            (args.initial_batch, args.min_batch, args.max_batch, controller(args))
+        }
     };
     format!(
         "# Everything else has its default.\n\
@@ -85,7 +102,7 @@ pub(super) fn refused(args: &DemoArgs) -> Vec<String> {
     if !refused.is_empty() {
         return refused;
     }
-    let text = yaml(args, Contender::Chosen);
+    let text = yaml(args, Contender::asked(args));
     let source = Source::Text { name: "the demo's configuration", text: &text };
     match Config::load(source, &Overrides::default(), &|_| None) {
         Ok(_) => Vec::new(),
@@ -117,14 +134,16 @@ mod tests {
                     --linger 3ms --max-batch 1000000";
         for args in [args(""), args("--controller fixed --min-batch 50"), args(line)] {
             assert_eq!(refused(&args), Vec::<String>::new());
-            for contender in [Contender::Chosen, Contender::Fixed(10), Contender::Fixed(5_000)] {
+            for contender in
+                [Contender::asked(&args), Contender::Fixed(10), Contender::Fixed(5_000)]
+            {
                 let text = yaml(&args, contender);
                 let source = Source::Text { name: "test", text: &text };
                 let loaded = Config::load(source, &Overrides::default(), &|_| None).unwrap();
                 let lane = &loaded.config.sinks["sqlite"].lane;
                 let expected = match contender {
                     Contender::Fixed(size) => (size, "fixed"),
-                    Contender::Chosen => (args.initial_batch, args.controller.name()),
+                    Contender::Chosen(_) => (args.initial_batch, args.controller.name()),
                 };
                 assert_eq!((lane.batch_size.initial, lane.controller.name()), expected);
             }

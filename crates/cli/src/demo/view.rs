@@ -175,13 +175,15 @@ fn chart(frame: &mut Frame<'_>, area: Rect, values: &[Option<f64>], marked: &Ran
 fn decision(one: &Move) -> Line<'static> {
     let (arrow, color) =
         if one.to > one.from { ("▲", Color::Green) } else { ("▼", Color::Red) };
+    // The direction stands beside it already.
+    let reason = one.reason.split_once(": ").map_or(one.reason.as_str(), |(_, reason)| reason);
     let times = format!("{}×", words::count(one.times));
     let sizes = format!("{} → {}", words::count(one.from), words::count(one.to));
     Line::from_iter([
         Span::raw(format!("{:>7} ", words::seconds(one.at))).dim(),
         Span::raw(arrow).fg(color),
-        Span::raw(format!("{times:>6} {sizes:<15} ")),
-        Span::raw(one.reason.clone()),
+        Span::raw(format!("{times:>5} {sizes:<15} ")),
+        Span::raw(reason.to_owned()),
     ])
 }
 
@@ -221,8 +223,8 @@ mod tests {
             "over 50 ms 100 of 10,000",
             "p99 1.31 s",
             "━━━━━━",
-            "▼   11× 500 → 153",
-            "▲   40× 100 → 500",
+            "▼  11× 500 → 153",
+            "▲  40× 100 → 500",
         ] {
             has(&lines, text);
         }

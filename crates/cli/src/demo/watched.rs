@@ -25,7 +25,7 @@ use super::watch::Watcher;
 const LOOK: Duration = Duration::from_millis(200);
 /// What is shown of the database at the end.
 pub(super) const EXAMPLE: &str =
-    "SELECT severity_text, count(*), max(time) FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 3";
+    "SELECT severity_text, count(*) FROM events GROUP BY 1 ORDER BY 2 DESC";
 
 /// What became of the first part.
 #[derive(Debug, Clone, Serialize)]
@@ -103,7 +103,7 @@ pub(super) fn run(
     plan: &Plan,
     stop: &Stop,
 ) -> Result<(Watched, Stage), DemoError> {
-    let mut stage = Stage::set(args, Contender::Chosen)?;
+    let mut stage = Stage::set(args, Contender::asked(args))?;
     let watcher = Watcher::new(stage.server.url("/api/metrics"));
     let mut guest = Guest::Expected(Neighbour::prepare(&stage.server.database())?);
     let mut story = Story::new(plan, args);
@@ -175,8 +175,8 @@ fn told(
     let mut example = db.prepare(EXAMPLE)?;
     let line = |row: &rusqlite::Row<'_>| {
         let severity: Option<String> = row.get(0)?;
-        let (count, last): (i64, Option<String>) = (row.get(1)?, row.get(2)?);
-        Ok(format!("{}|{count}|{}", severity.unwrap_or_default(), last.unwrap_or_default()))
+        let count: i64 = row.get(1)?;
+        Ok(format!("{}|{count}", severity.unwrap_or_default()))
     };
     let example = example.query_map([], line)?.collect::<Result<_, _>>()?;
     let phases = [Phase::Before, Phase::Neighbour, Phase::After, Phase::Draining];
