@@ -38,6 +38,10 @@ pub struct AimdConfig {
     /// Factor on the size after a miss, an error or a timeout, 0.1 to 0.99. Default 0.9.
     #[schemars(range(min = 0.1, max = 0.99))]
     pub decrease: f64,
+    /// Factor on the size after a full batch in less than a quarter of the target, until the first
+    /// miss, 1 to 4; 1 is none. Default 2.
+    #[schemars(range(min = 1.0, max = 4.0))]
+    pub startup: f64,
 }
 
 impl Default for ControllerConfig {
@@ -48,8 +52,8 @@ impl Default for ControllerConfig {
 
 impl Default for AimdConfig {
     fn default() -> Self {
-        let aimd::Settings { step, decrease, target: _ } = aimd::Settings::default();
-        Self { step, decrease }
+        let aimd::Settings { step, decrease, startup, target: _ } = aimd::Settings::default();
+        Self { step, decrease, startup }
     }
 }
 
@@ -69,12 +73,13 @@ impl ControllerConfig {
     pub fn settings(&self, target: Span) -> ControllerSettings {
         match self {
             Self::Fixed {} => ControllerSettings::Fixed,
-            Self::Aimd(AimdConfig { step, decrease }) => {
+            Self::Aimd(AimdConfig { step, decrease, startup }) => {
                 let target = target.duration();
                 ControllerSettings::Aimd(aimd::Settings {
                     target,
                     step: *step,
                     decrease: *decrease,
+                    startup: *startup,
                 })
             }
             Self::LoadScore(settings) => ControllerSettings::LoadScore(settings.settings()),
@@ -102,10 +107,11 @@ impl ControllerConfig {
         match self {
             Self::Fixed {} => false,
             Self::Aimd(own) => {
-                let AimdConfig { step, decrease } = AimdConfig::default();
+                let AimdConfig { step, decrease, startup } = AimdConfig::default();
                 match field {
                     "step" => own.step = step,
                     "decrease" => own.decrease = decrease,
+                    "startup" => own.startup = startup,
                     _ => return false,
                 }
                 true
@@ -158,9 +164,10 @@ impl Section for ControllerConfig {
         *self = Self::by_name(name);
         match self {
             Self::Fixed {} => {}
-            Self::Aimd(AimdConfig { step, decrease }) => {
+            Self::Aimd(AimdConfig { step, decrease, startup }) => {
                 fields.leaf("step", step);
                 fields.leaf("decrease", decrease);
+                fields.leaf("startup", startup);
             }
             Self::LoadScore(settings) => settings.fields(fields),
         }

@@ -5,6 +5,14 @@
 //! model of the backend and forgets quickly, which is why it is hard to beat on real databases,
 //! whose capacity drifts within seconds.
 //!
+//! Two things are added to the plain rule, each of which can be left out.
+//!
+//! * **Start-up**: the way from 100 items to 10,000 in steps of 10 takes a thousand batches. Until
+//!   the first miss, a full batch that took less than a quarter of the target doubles the size: as
+//!   latency grows at most in proportion, the next one is still inside. `startup` 1 leaves it out.
+//! * **Locks**: a batch that was late and had to wait for a lock that somebody else held says
+//!   nothing about its size; a smaller one would have waited as long, and carried less.
+//!
 //! A stall hits every attempt in flight at once. That is one observation, so one decrease: misses
 //! of attempts that left before the last decrease are not counted again.
 
@@ -23,11 +31,14 @@ pub struct Settings {
     pub step: u32,
     /// Factor on the size after a miss, an error or a timeout, .1 to .99. Default .9.
     pub decrease: f64,
+    /// Factor on the size after a full batch in less than a quarter of the target, until the first
+    /// miss, 1 to 4; 1 is none. Default 2.
+    pub startup: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { target: Duration::from_millis(100), step: 10, decrease: 0.9 }
+        Self { target: Duration::from_millis(100), step: 10, decrease: 0.9, startup: 2.0 }
     }
 }
 
@@ -38,6 +49,7 @@ pub struct Aimd {
     bounds: Bounds,
     plan: Plan,
     lowered_at: Option<Moment>,
+    starting: bool,
 }
 
 impl Aimd {
@@ -51,24 +63,33 @@ impl Aimd {
         within("target_ms", target_ms, 1.0..=3_600_000.0)?;
         within("controller.step", settings.step, 1..=100_000)?;
         within("controller.decrease", settings.decrease, 0.1..=0.99)?;
-        Ok(Self { settings, bounds, plan: first, lowered_at: None })
+        within("controller.startup", settings.startup, 1.0..=4.0)?;
+        let starting = settings.startup > 1.0;
+        Ok(Self { settings, bounds, plan: first, lowered_at: None, starting })
     }
 
     fn raise(&mut self, sample: &Sample) -> Option<Change> {
-        let size =
-            self.plan.batch_size.saturating_add(self.settings.step).min(self.bounds.batch_size_max);
+        let Settings { target, step, startup, .. } = self.settings;
+        let doubling = self.starting && sample.latency < target / 4;
+        let (size, said) = if doubling {
+            (scaled(self.plan.batch_size, startup, &self.bounds), format!("× {startup}"))
+        } else {
+            (self.plan.batch_size.saturating_add(step), format!("by {step}"))
+        };
+        let size = size.min(self.bounds.batch_size_max);
         if !sample.sent.full || size == self.plan.batch_size {
             return None;
         }
         self.plan.batch_size = size;
+        let (items, took) = (sample.sent.items, sample.latency);
         let reason = format!(
-            "raised by {}: a full batch of {} took {:.1?} of {:.0?} allowed",
-            self.settings.step, sample.sent.items, sample.latency, self.settings.target
+            "raised {said}: a full batch of {items} took {took:.1?} of {target:.0?} allowed"
         );
         Some(Change { plan: self.plan, reason: reason.into() })
     }
 
     fn lower(&mut self, sample: &Sample) -> Option<Change> {
+        self.starting = false;
         let already = self.lowered_at.is_some_and(|at| sample.sent.at < at);
         let size = scaled(self.plan.batch_size, self.settings.decrease, &self.bounds);
         if already || size == self.plan.batch_size {
@@ -92,6 +113,12 @@ impl Aimd {
     }
 }
 
+/// Whether somebody else held a lock that the batch needed.
+fn waited_for_lock(sample: &Sample) -> bool {
+    let waits = sample.feedback.as_ref().and_then(|feedback| feedback.lock_waits);
+    waits.is_some_and(|waits| waits > 0.0)
+}
+
 impl Controller for Aimd {
     fn name(&self) -> &'static str {
         "aimd"
@@ -105,6 +132,7 @@ impl Controller for Aimd {
         let late = sample.latency > self.settings.target;
         match sample.outcome {
             Outcome::Ok | Outcome::Partial { .. } if !late => self.raise(sample),
+            Outcome::Ok | Outcome::Partial { .. } if waited_for_lock(sample) => None,
             // A rate limit is about requests a second, refused data about the data: neither says
             // that a smaller batch would fare better.
             Outcome::Throttled { .. } | Outcome::Rejected => None,
@@ -119,10 +147,13 @@ impl Controller for Aimd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Feedback;
     use crate::control::tests::{first_plan, sample};
 
+    /// The plain rule.
     fn aimd() -> Aimd {
-        Aimd::new(Settings::default(), first_plan(100), Bounds::default()).unwrap()
+        let settings = Settings { startup: 1.0, ..Settings::default() };
+        Aimd::new(settings, first_plan(100), Bounds::default()).unwrap()
     }
 
     fn size(change: Option<Change>) -> Option<u32> {
@@ -135,6 +166,27 @@ mod tests {
         let change = aimd.sample(&sample(0, 20, 100, Outcome::Ok)).unwrap();
         assert_eq!(change.plan.batch_size, 110);
         assert_eq!(change.reason, "raised by 10: a full batch of 100 took 20.0ms of 100ms allowed");
+    }
+
+    #[test]
+    fn start_up_doubles_while_there_is_room_for_it_and_ends_with_the_first_miss() {
+        let mut aimd = Aimd::new(Settings::default(), first_plan(100), Bounds::default()).unwrap();
+        let change = aimd.sample(&sample(0, 20, 100, Outcome::Ok)).unwrap();
+        assert_eq!(change.reason, "raised × 2: a full batch of 100 took 20.0ms of 100ms allowed");
+        assert_eq!(size(aimd.sample(&sample(30, 24, 200, Outcome::Ok))), Some(400));
+        assert_eq!(size(aimd.sample(&sample(60, 25, 400, Outcome::Ok))), Some(410));
+        assert_eq!(size(aimd.sample(&sample(90, 101, 410, Outcome::Ok))), Some(369));
+        assert_eq!(size(aimd.sample(&sample(300, 5, 369, Outcome::Ok))), Some(379));
+    }
+
+    #[test]
+    fn waiting_for_somebody_elses_lock_is_not_held_against_the_size() {
+        let mut aimd = aimd();
+        let mut waited = sample(0, 150, 100, Outcome::Ok);
+        waited.feedback = Some(Feedback { lock_waits: Some(3.0), ..Feedback::default() });
+        assert_eq!(aimd.sample(&waited), None);
+        waited.outcome = Outcome::TimedOut;
+        assert_eq!(size(aimd.sample(&waited)), Some(90));
     }
 
     #[test]
@@ -158,7 +210,8 @@ mod tests {
     #[test]
     fn bounds_end_the_climb_and_the_fall() {
         let bounds = Bounds { batch_size_min: 95, batch_size_max: 105, ..Bounds::default() };
-        let mut aimd = Aimd::new(Settings::default(), first_plan(100), bounds).unwrap();
+        let settings = Settings { startup: 1.0, ..Settings::default() };
+        let mut aimd = Aimd::new(settings, first_plan(100), bounds).unwrap();
         assert_eq!(size(aimd.sample(&sample(0, 20, 100, Outcome::Ok))), Some(105));
         assert_eq!(aimd.sample(&sample(30, 20, 105, Outcome::Ok)), None);
         assert_eq!(size(aimd.sample(&sample(60, 500, 105, Outcome::Ok))), Some(95));

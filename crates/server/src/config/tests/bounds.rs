@@ -42,6 +42,7 @@ const ROWS: &[Row] = &[
     Row("sinks.sqlite.weight", "1.0", ["0.1", "100"], ["0.09", "101"]),
     Row("sinks.sqlite.controller.step", "10", ["1", "100000"], ["0", "100001"]),
     Row("sinks.sqlite.controller.decrease", "0.9", ["0.1", "0.99"], ["0", "1"]),
+    Row("sinks.sqlite.controller.startup", "2.0", ["1", "4"], ["0.9", "4.1"]),
     Row("sinks.sqlite.controller.interval", "5 s", ["1 ms", "1 h"], ["0 s", "3601 s"]),
     Row("sinks.sqlite.controller.factor", "0.2", ["0.01", "0.9"], ["0.009", "0.91"]),
     Row("sinks.sqlite.controller.window", "10", ["1", "1000"], ["0", "1001"]),
@@ -116,7 +117,7 @@ fn every_default_is_the_one_stated() {
         // The controller's own settings show once it is chosen.
         let text = match path.rsplit_once('.') {
             Some((parent, field)) if parent.ends_with("controller") => {
-                let aimd = ["step", "decrease"].contains(&field);
+                let aimd = ["step", "decrease", "startup"].contains(&field);
                 let name = if aimd { "aimd" } else { "load_score" };
                 format!("sinks: {{ sqlite: {{ controller: {name} }} }}")
             }
