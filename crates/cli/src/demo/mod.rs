@@ -15,7 +15,7 @@
 //! | Where does the load come from? | `load` |
 //! | How does the first part run? | `watched` |
 //! | What does the server say? | `watch` |
-//! | What has happened so far? | `story` |
+//! | What has happened so far? | `story`, and `slots` for its charts |
 //! | How does that look? | `view`, `chart` and `caption` on a terminal, `plain` elsewhere, `screen` decides |
 //! | How do fixed sizes fare? | `compare`, `table`, `verdict` |
 //! | What is told at the end? | `report` |
@@ -35,6 +35,7 @@ mod report;
 mod run;
 mod screen;
 mod setup;
+mod slots;
 mod stop;
 mod story;
 mod table;

@@ -15,7 +15,7 @@ use super::words::{self, float};
 const RATE: f64 = 100_000.0;
 const QUICK_RATE: f64 = 10_000.0;
 const SECONDS: f64 = 25.0;
-const QUICK_SECONDS: f64 = 2.5;
+const QUICK_SECONDS: f64 = 3.5;
 const RATES: std::ops::RangeInclusive<f64> = 100.0..=10e6;
 const LENGTHS: std::ops::RangeInclusive<f64> = 1.0..=3_600.0;
 

@@ -119,7 +119,7 @@ fn rates(rate: f64, asked: &Asked, best: &Row, worst: &Row) -> String {
 fn result(asked: &Asked, best: &Row, apart: f64, winner: &str) -> String {
     let (asked, best, apart) = (label(asked.plan), label(best.plan), percent(apart));
     match winner {
-        "draw" => format!("So {asked} and {best} are {apart} apart: a draw."),
+        "draw" => format!("So {asked} and {best} are {apart} apart, which is within the noise."),
         "asked" => format!("So {asked} is {apart} ahead of {best}."),
         _ => format!(
             "So {asked} lost: {best} is {apart} ahead, and whoever knew that size for this load \

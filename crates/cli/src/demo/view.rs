@@ -14,7 +14,8 @@ use ratatui::widgets::{Paragraph, Wrap};
 use super::caption::caption;
 use super::chart::{self, CALM, NEIGHBOUR};
 use super::plan::Phase;
-use super::story::{Move, Story, column};
+use super::slots::column;
+use super::story::{Move, Story};
 use super::words::{self, float};
 
 /// Columns left of a chart, for its scale.

@@ -125,7 +125,9 @@ pub(super) fn run(
             (phase, None) => phase,
         };
         guest = guest.follow(phase, at, &mut story)?;
-        story.note(at, phase, watcher.look()?);
+        // A server that has ended says why better than one that does not answer.
+        let metrics = watcher.look().or_else(|error| stage.server.check().and(Err(error)))?;
+        story.note(at, phase, metrics);
         screen.show(&story)?;
         if let Some(over) = over {
             let late = at.saturating_sub(over);
