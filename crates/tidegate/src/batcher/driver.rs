@@ -20,6 +20,7 @@ use super::answer::Answer;
 use super::attempt::{Attempt, Told};
 use super::handler::Handler;
 use super::queue::Shared;
+use super::round::Group;
 use crate::engine::{Step, Wait};
 use crate::{Moment, Outcome};
 
@@ -39,6 +40,8 @@ pub(super) struct Driver<T: Send + 'static, H: Handler<T>> {
     /// Numbers of the first items of the batches in flight.
     firsts: BTreeSet<u64>,
     patience: Patience,
+    /// A round that is done, for the next time that the lock is held.
+    spare: Option<Group<H::Output>>,
 }
 
 /// What the driver does next.
@@ -65,6 +68,7 @@ impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
             attempts: HashMap::new(),
             firsts: BTreeSet::new(),
             patience: Patience::default(),
+            spare: None,
         }
     }
 
@@ -79,10 +83,13 @@ impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
     }
 
     /// Asks the engine, and cuts the batch that it wants.
-    fn step(&self) -> Next<T, H::Output> {
+    fn step(&mut self) -> Next<T, H::Output> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let mut open = shared.lock();
+        if let Some(round) = self.spare.take() {
+            open.line.keep(round);
+        }
         while let Some(command) = open.commands.pop_front() {
             match command {
                 Command::Flush => {
@@ -155,7 +162,9 @@ impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
                 None => std::future::pending().await,
             }
         };
+        // Answers come first: they free capacity for the edges that follow.
         tokio::select! {
+            biased;
             Some(done) = self.flying.join_next_with_id() => self.joined(done),
             () = self.shared.edge.notified() => self.let_others_go_first().await,
             () = timer => {}
@@ -182,7 +191,7 @@ impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
         }
     }
 
-    fn answered(&self, mut attempt: Attempt<T, H::Output>, mut answer: Answer<H::Output>) {
+    fn answered(&mut self, mut attempt: Attempt<T, H::Output>, mut answer: Answer<H::Output>) {
         answer.check(attempt.items);
         let shared = &self.shared;
         let now = shared.clock.now();
@@ -203,9 +212,7 @@ impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
         if let Some(settled) = settled {
             shared.settled.send_replace(settled);
         }
-        if let Some(round) = round {
-            shared.lock().line.keep(round);
-        }
+        self.spare = round;
     }
 }
 

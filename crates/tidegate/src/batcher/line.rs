@@ -136,7 +136,20 @@ impl<T, O> Line<T, O> {
     }
 
     /// Adds an item; the clock is asked only if it begins a vector.
+    #[inline]
     pub(super) fn push(&mut self, item: T, bytes: u32, now: impl FnOnce() -> Moment) {
+        let waiting = self.open.items.len();
+        // The usual case: an item without bytes, in the middle of a vector of such.
+        let plain = bytes == 0 && self.open.sizes.is_empty();
+        if !plain || waiting == 0 || waiting >= self.seal_at {
+            self.prepare(bytes, now);
+        }
+        self.open.items.push(item);
+        self.items += 1;
+    }
+
+    #[cold]
+    fn prepare(&mut self, bytes: u32, now: impl FnOnce() -> Moment) {
         let over = self.open.bytes + u64::from(bytes) > self.bytes_max;
         if self.open.items.len() >= self.seal_at || (over && !self.open.items.is_empty()) {
             let chunk = self.swap_open();
@@ -154,8 +167,6 @@ impl<T, O> Line<T, O> {
         } else if !self.open.sizes.is_empty() {
             self.open.sizes.push(0);
         }
-        self.open.items.push(item);
-        self.items += 1;
     }
 
     /// A place for the outcome of the item that was pushed last.
@@ -253,5 +264,85 @@ impl<O> Groups<O> {
     /// The round that can be used again; the others are rare.
     pub(super) fn into_first(self) -> Option<Group<O>> {
         self.first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::FlushReason;
+
+    proptest! {
+        /// Invariant: however the plan changes, batches are the items in order, within their
+        /// bounds, as large as those allow, and each submitter's place belongs to its own item.
+        #[test]
+        fn batches_are_the_line_cut_anew(
+            steps in proptest::collection::vec(
+                (0..4u8, 0..40u32, 1..20u32, any::<bool>()), 0..200,
+            ),
+        ) {
+            let mut line = Line::<u64, u64>::new(5, 100);
+            let (mut model, mut places) = (VecDeque::new(), Vec::new());
+            let mut next = 0u64;
+            let mut now = Moment::ZERO;
+            for (what, bytes, size, submits) in steps {
+                now = Moment::from_nanos(now.as_nanos() + 1);
+                if what < 3 {
+                    let bytes = if what == 0 { bytes } else { 0 };
+                    line.push(next, bytes, || now);
+                    if submits {
+                        places.push((next, line.place(Waker::noop().clone())));
+                    }
+                    model.push_back((next, u64::from(bytes), now));
+                    next += 1;
+                } else if !model.is_empty() {
+                    line.seal_at(size as usize);
+                    let cut = Cut { items_max: size, bytes_max: 100, reason: FlushReason::Size };
+                    let Batch { items, bytes, mut groups } = line.take(cut);
+                    let mut expected = Vec::new();
+                    let mut sum = 0;
+                    while expected.len() < size as usize
+                        && let Some((item, bytes, _)) = model.front()
+                        && sum + bytes <= 100
+                    {
+                        sum += bytes;
+                        expected.push(*item);
+                        model.pop_front();
+                    }
+                    prop_assert_eq!(&items, &expected);
+                    prop_assert_eq!(bytes, sum);
+                    for group in groups.iter_mut() {
+                        group.settle(|position| Ok(items[position]));
+                        group.wake();
+                    }
+                    if let Some(round) = groups.into_first() {
+                        line.keep(round);
+                    }
+                }
+                let seen = line.seen();
+                prop_assert_eq!(seen.items, model.len() as u64);
+                prop_assert_eq!(seen.bytes, model.iter().map(|(_, bytes, _)| bytes).sum::<u64>());
+                // Never later than the truth, so nothing waits for longer than its linger.
+                let oldest = model.front().map(|(_, _, at)| *at);
+                prop_assert_eq!(seen.oldest.is_some(), oldest.is_some());
+                prop_assert!(seen.oldest <= oldest);
+                let mut cx = std::task::Context::from_waker(Waker::noop());
+                let waiting = |item: u64| model.front().is_some_and(|(first, ..)| item >= *first);
+                let mut wrong = None;
+                places.retain_mut(|(item, place)| {
+                    let expected = if waiting(*item) { Poll::Pending } else { Poll::Ready(Ok(*item)) };
+                    let found = place.poll(&mut cx);
+                    if found != expected {
+                        wrong = Some(*item);
+                    }
+                    found.is_pending()
+                });
+                prop_assert_eq!(wrong, None);
+            }
+        }
     }
 }

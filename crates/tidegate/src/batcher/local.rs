@@ -85,13 +85,28 @@ impl<T, O> Open<T, O> {
     fn empty(&mut self, number: u64, forced: bool, clock: &Clock) -> usize {
         let Some(ring) = self.locals.rings.get_mut(&number) else { return 0 };
         let mut moved = 0;
-        while let Ok(&(_, bytes)) = ring.peek() {
-            if forced {
-                self.room.take(1, u64::from(bytes));
-            } else if !self.room.enter(u64::from(bytes)) {
-                break;
+        if let Ok(all) = ring.read_chunk(ring.slots()) {
+            let (one, other) = all.as_slices();
+            let bytes = one.iter().chain(other).map(|(_, bytes)| u64::from(*bytes)).sum();
+            let may = if forced {
+                self.room.take(all.len(), bytes);
+                true
+            } else {
+                self.room.enter_all(all.len(), bytes)
+            };
+            if may {
+                moved = all.len();
+                for (item, bytes) in all {
+                    self.line.push(item, bytes, || clock.now());
+                }
             }
-            let Ok((item, bytes)) = ring.pop() else { break };
+        }
+        // There is not room for all of them, but maybe for some.
+        while moved < BUFFERED_MAX
+            && let Ok(&(_, bytes)) = ring.peek()
+            && self.room.enter(u64::from(bytes))
+            && let Ok((item, bytes)) = ring.pop()
+        {
             self.line.push(item, bytes, || clock.now());
             moved += 1;
         }
@@ -114,6 +129,11 @@ impl<T, O> Open<T, O> {
     pub(super) fn sweep_all(&mut self, forced: bool, clock: &Clock) {
         for number in self.locals.rings.keys().copied().collect::<Vec<_>>() {
             self.empty(number, forced, clock);
+        }
+        if forced {
+            // Nobody enlists any more, so there is nothing to look for later.
+            self.locals.enlisted.clear();
+            self.locals.since = None;
         }
     }
 }
@@ -142,7 +162,7 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     /// moment is delivered if the batcher is still draining, and else counted in
     /// [`Stats::failed`](super::Stats::failed) and given up.
     pub async fn add(&mut self, item: T) -> Result<(), AddError> {
-        self.add_sized(item, 0).await
+        self.push((item, 0)).await
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the buffer and the queue are full.
@@ -155,7 +175,10 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     /// [`add`](Self::add).
     pub async fn add_sized(&mut self, item: T, bytes: u64) -> Result<(), AddError> {
         let entry = self.batcher.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
-        let mut item = (entry.item, entry.bytes);
+        self.push((entry.item, entry.bytes)).await
+    }
+
+    async fn push(&mut self, mut item: (T, u32)) -> Result<(), AddError> {
         while let Err(rtrb::PushError::Full(back)) = self.ring.push(item) {
             // Once for a full buffer, so a producer that never waits lets others run.
             tokio::task::coop::consume_budget().await;

@@ -20,6 +20,8 @@ mod handler;
 mod line;
 mod local;
 mod queue;
+#[cfg(test)]
+mod races;
 mod room;
 mod round;
 mod stats;

@@ -115,6 +115,7 @@ impl<T, O> Shared<T, O> {
     }
 
     /// Refuses what no batch could hold.
+    #[inline]
     pub(super) fn entry(
         &self,
         item: T,
@@ -287,6 +288,7 @@ impl<T, O> Open<T, O> {
 
     /// Whether the queue is at an edge that the engine asked for. It becomes one only once: the
     /// driver sets the next edges after it has looked.
+    #[inline]
     pub(super) const fn at_edge(&mut self) -> bool {
         let at = self.line.items() >= self.edges.items || self.line.bytes() >= self.edges.bytes;
         if at {

@@ -63,10 +63,22 @@ impl Room {
     }
 
     /// A newcomer takes room for one item, if there is any and it may.
+    #[inline]
     pub(super) const fn enter(&mut self, bytes: u64) -> bool {
         let may = self.in_vain.is_none() && self.fits(bytes);
         if may {
             self.take(1, bytes);
+        }
+        may
+    }
+
+    /// The same for several items at once.
+    pub(super) const fn enter_all(&mut self, items: usize, bytes: u64) -> bool {
+        let may = self.in_vain.is_none()
+            && self.items.saturating_add(items) <= self.items_max
+            && self.bytes.saturating_add(bytes) <= self.bytes_max;
+        if may {
+            self.take(items, bytes);
         }
         may
     }
