@@ -155,7 +155,7 @@ impl<T: Send + 'static> Builder<T> {
     /// let dead = Arc::clone(&letters);
     /// let batcher = Batcher::builder()
     ///     .on_given_up(move |items: Vec<GivenUp<u64>>| dead.lock().unwrap().extend(items))
-    ///     .build(|_: Vec<u64>| async { Err("the disk is full") })?;
+    ///     .build(|_: Vec<u64>| async { Err::<(), _>("the disk is full") })?;
     /// batcher.add(7).await?;
     /// batcher.close().await;
     /// let letters = letters.lock().unwrap();

@@ -45,6 +45,7 @@ pub(super) struct Driver<T: Send + 'static, H: Handler<T>> {
 }
 
 /// What the driver does next.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and a box would cost each batch")]
 enum Next<T, O> {
     Send(Departure<T, O>),
     Wait(Option<Moment>),

@@ -330,12 +330,12 @@ mod tests {
                 let oldest = model.front().map(|(_, _, at)| *at);
                 prop_assert_eq!(seen.oldest.is_some(), oldest.is_some());
                 prop_assert!(seen.oldest <= oldest);
-                let mut cx = std::task::Context::from_waker(Waker::noop());
+                let cx = std::task::Context::from_waker(Waker::noop());
                 let waiting = |item: u64| model.front().is_some_and(|(first, ..)| item >= *first);
                 let mut wrong = None;
                 places.retain_mut(|(item, place)| {
                     let expected = if waiting(*item) { Poll::Pending } else { Poll::Ready(Ok(*item)) };
-                    let found = place.poll(&mut cx);
+                    let found = place.poll(&cx);
                     if found != expected {
                         wrong = Some(*item);
                     }

@@ -40,13 +40,10 @@ fn act() -> impl Strategy<Value = Act> {
         .prop_map(|(way, patience_ms, after_ms, bytes)| Act { way, patience_ms, after_ms, bytes })
 }
 
-/// Plays producers that come, wait and leave against a handler that takes its time, fails each
-/// seventh item and panics with each batch that has a 50th item. Returns the items that were
-/// taken for sure, those that may have been, what the handler saw, and the figures.
-async fn play(acts: Vec<Act>, size: u32, queue: usize) -> (Vec<u32>, Vec<u32>, Vec<u32>, Stats) {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&seen);
-    let batcher = fixed(size)
+/// A batcher whose handler takes its time, fails each seventh item and panics with each batch that
+/// has a 50th item.
+fn troubled(sink: Arc<Mutex<Vec<u32>>>, size: u32, queue: usize) -> Batcher<u32, u32> {
+    fixed(size)
         .queue_items(queue)
         .batch_bytes_max(100)
         .queue_bytes(100)
@@ -60,7 +57,14 @@ async fn play(acts: Vec<Act>, size: u32, queue: usize) -> (Vec<u32>, Vec<u32>, V
                 batch.iter().map(answer).collect::<Vec<_>>()
             }
         })
-        .unwrap();
+        .unwrap()
+}
+
+/// Plays producers that come, wait and leave against a handler in trouble. Returns the items that
+/// were taken for sure, those that may have been, what the handler saw, and the figures.
+async fn play(acts: Vec<Act>, size: u32, queue: usize) -> (Vec<u32>, Vec<u32>, Vec<u32>, Stats) {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let batcher = troubled(Arc::clone(&seen), size, queue);
     let mut tasks = Vec::new();
     for (item, act) in (0..).zip(acts) {
         tokio::time::sleep(Duration::from_millis(act.after_ms)).await;

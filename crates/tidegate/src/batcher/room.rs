@@ -202,7 +202,7 @@ mod tests {
                 }
                 _ => inside.pop_front().and_then(|bytes| room.give_back(1, bytes)),
             };
-            woken.map(Waker::wake);
+            woken.into_iter().for_each(Waker::wake);
             assert!(room.items <= 4 && room.bytes <= 20);
             assert_eq!(room.items, inside.len());
             let first = room.waiting.front();
@@ -219,7 +219,7 @@ mod tests {
                     room.give_back(1, bytes)
                 }
             };
-            woken.map(Waker::wake);
+            woken.into_iter().for_each(Waker::wake);
         }
         assert_eq!((room.items, room.bytes), (0, 0));
     }
