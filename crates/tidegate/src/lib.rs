@@ -42,9 +42,8 @@
 //!
 //! # Features
 //!
-//! - `async` (on by default): the [`Batcher`]. Brings in tokio and `rtrb`, a small
-//!   ring buffer. Without it the crate is the pure
-//!   engine, with no clock, no threads and no runtime.
+//! - `async` (on by default): the [`Batcher`]. Brings in tokio and `rtrb`, a small ring buffer.
+//!   Without it the crate is the pure engine, with no clock, no threads and no runtime.
 //! - `serde`: plans, decisions and feedback can be written out.
 
 #[cfg(feature = "async")]

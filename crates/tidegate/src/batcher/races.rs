@@ -247,22 +247,25 @@ fn a_runtime_that_ends_leaves_nobody_waiting() {
             .build(|_: Vec<u32>| std::future::pending::<()>())
             .unwrap()
     });
-    let (in_flight, queued, waiting) = (batcher.clone(), batcher.clone(), batcher.clone());
-    let threads = [
-        std::thread::spawn(move || enter::block_on(in_flight.submit(1)).unwrap_err()),
-        std::thread::spawn(move || enter::block_on(queued.submit(2)).unwrap_err()),
-        std::thread::spawn(move || waiting.blocking_add(3, 0).unwrap_err().into()),
-    ];
+    let submits = [1, 2].map(|item| {
+        let batcher = batcher.clone();
+        std::thread::spawn(move || enter::block_on(batcher.submit(item)).unwrap_err())
+    });
+    // One in flight and one queued are all there is room for.
     runtime.block_on(async {
         while batcher.stats().in_flight == 0 || batcher.stats().queued == 0 {
             tokio::task::yield_now().await;
         }
     });
+    let waiting = batcher.clone();
+    let adds = std::thread::spawn(move || waiting.blocking_add(3, 0));
     drop(runtime);
-    let errors = threads.map(|thread| thread.join().unwrap());
+    for submit in submits {
+        assert_eq!(submit.join().unwrap(), SubmitError::GivenUp(Failure::Lost));
+    }
+    assert_eq!(adds.join().unwrap(), Err(AddError::Closed));
     let lost = lost.lock().unwrap();
-    let gone = errors.iter().filter(|error| **error == SubmitError::GivenUp(Failure::Lost)).count();
-    assert!(gone <= 2 && gone == lost.iter().filter(|given_up| given_up.item < 3).count());
+    assert_eq!(lost.len(), 2);
     assert!(lost.iter().all(|given_up| given_up.why == Failure::Lost));
     assert_eq!(batcher.try_add(4, 0).unwrap_err().into_item(), 4);
     assert_eq!(enter::block_on(batcher.close()).queued, 0);
