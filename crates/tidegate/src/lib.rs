@@ -32,6 +32,9 @@
 //! | to … | see |
 //! |---|---|
 //! | batch items in a program | [`Batcher`], [`batcher::Builder`], [`batcher::Handler`] |
+//! | wait for an item's own outcome, with a value | `Batcher::submit`, [`batcher::IntoAnswer`] |
+//! | hear of items that were given up | [`batcher::Builder::on_given_up`] |
+//! | add from a thread, or from a hot loop | `Batcher::blocking_add`, [`batcher::Local`] |
 //! | choose who finds the plan | [`ControllerSettings`], [`control`] |
 //! | write a controller | [`Controller`], [`Sample`], [`Change`] |
 //! | drive the engine from a queue of your own | [`engine`] |
@@ -39,8 +42,8 @@
 //!
 //! # Features
 //!
-//! - `async` (on by default): the [`Batcher`]. Brings in tokio. Without it the crate is the pure
-//!   engine, with no clock, no threads and no runtime.
+//! - `async` (on by default): the [`Batcher`]. Brings in tokio and `rtrb`, a small ring buffer.
+//!   Without it the crate is the pure engine, with no clock, no threads and no runtime.
 //! - `serde`: plans, decisions and feedback can be written out.
 
 #[cfg(feature = "async")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::driver::Driver;
+use super::given_up::{GivenUp, Hook};
 use super::queue::Shared;
 use super::{Batcher, Handler};
 use crate::error::{SettingError, within};
@@ -13,7 +14,8 @@ use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 
 /// Settings of a [`Batcher`].
 ///
-/// Nothing is clamped: [`build`](Self::build) refuses what is out of range.
+/// Nothing is clamped: [`build`](Self::build) refuses what is out of range. `T` is the type of the
+/// items, which is usually inferred from the handler.
 ///
 /// ```
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -27,16 +29,17 @@ use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 /// assert_eq!(error.to_string(), "batch_size.max is 100, but must be between 500 and 1000000");
 /// ```
 #[derive(Debug, Clone)]
-pub struct Builder {
+pub struct Builder<T> {
     bounds: Bounds,
     first: Plan,
     controller: ControllerSettings,
     queue_items: usize,
     queue_bytes: usize,
     decisions_kept: usize,
+    hook: Option<Hook<T>>,
 }
 
-impl Default for Builder {
+impl<T> Default for Builder<T> {
     fn default() -> Self {
         Self {
             bounds: Bounds::default(),
@@ -51,11 +54,12 @@ impl Default for Builder {
             queue_items: 100_000,
             queue_bytes: 64 << 20,
             decisions_kept: 256,
+            hook: None,
         }
     }
 }
 
-impl Builder {
+impl<T: Send + 'static> Builder<T> {
     /// Fewest and most items in a full batch. Default 1 to 10,000.
     #[must_use]
     pub const fn batch_size(mut self, bounds: RangeInclusive<u32>) -> Self {
@@ -132,6 +136,41 @@ impl Builder {
         self
     }
 
+    /// Tells `hook` of every item that is given up, with the item and the reason: those whose
+    /// handler failed, panicked or did not answer for them, and those that were lost with the
+    /// runtime. So nothing that was added disappears silently. Default no hook.
+    ///
+    /// Costs a clone of every batch, since the handler consumes the batch itself: make items cheap
+    /// to clone (an `Arc`), or give failed items up in the handler. The hook is called on the
+    /// batcher's own task, and for submitted items before their submitters are woken; it must be
+    /// quick. A panic in it is caught.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use tidegate::Batcher;
+    /// use tidegate::batcher::GivenUp;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let letters = Arc::new(Mutex::new(Vec::new()));
+    /// let dead = Arc::clone(&letters);
+    /// let batcher = Batcher::builder()
+    ///     .on_given_up(move |items: Vec<GivenUp<u64>>| dead.lock().unwrap().extend(items))
+    ///     .build(|_: Vec<u64>| async { Err::<(), _>("the disk is full") })?;
+    /// batcher.add(7).await?;
+    /// batcher.close().await;
+    /// let letters = letters.lock().unwrap();
+    /// assert_eq!((letters[0].item, letters[0].why.to_string().as_str()), (7, "the disk is full"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn on_given_up(mut self, hook: impl Fn(Vec<GivenUp<T>>) + Send + Sync + 'static) -> Self
+    where
+        T: Clone,
+    {
+        self.hook = Some(Hook::new(hook));
+        self
+    }
+
     /// Starts a batcher that hands its batches to `handler`. It runs on the current runtime.
     ///
     /// # Errors
@@ -141,10 +180,7 @@ impl Builder {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub fn build<T: Send + 'static>(
-        self,
-        handler: impl Handler<T>,
-    ) -> Result<Batcher<T>, SettingError> {
+    pub fn build<H: Handler<T>>(self, handler: H) -> Result<Batcher<T, H::Output>, SettingError> {
         let controller = self.controller.build(self.first, &self.bounds)?;
         within("queue_items", self.queue_items, 1..=1_000_000_000)?;
         let batch = usize::try_from(self.bounds.batch_bytes_max).unwrap_or(usize::MAX);
@@ -152,7 +188,8 @@ impl Builder {
         within("decisions_kept", self.decisions_kept, 0..=100_000)?;
         let clock = Clock::start();
         let engine = Engine::new(clock.now(), controller, self.bounds, self.decisions_kept);
-        let shared = Arc::new(Shared::new(clock, engine, self.queue_items, self.queue_bytes));
+        let room = (self.queue_items, self.queue_bytes);
+        let shared = Arc::new(Shared::new(clock, engine, room, self.hook));
         tokio::spawn(Driver::new(Arc::clone(&shared), handler).run());
         Ok(Batcher { shared })
     }

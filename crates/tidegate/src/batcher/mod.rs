@@ -8,23 +8,40 @@
 //! [`queue_items`](Builder::queue_items) and [`queue_bytes`](Builder::queue_bytes); beyond them
 //! `add` waits, in the order of the callers.
 
+mod answer;
+mod attempt;
 mod builder;
 mod clock;
 mod driver;
+mod enter;
+mod error;
+mod given_up;
 mod handler;
+mod line;
+mod local;
 mod queue;
+#[cfg(test)]
+mod races;
+mod room;
+mod round;
 mod stats;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+pub use answer::{Answer, IntoAnswer};
 pub use builder::Builder;
-pub use handler::{Answer, Handler};
+pub use error::{AddError, Closed, Failure, SubmitError, TryAddError};
+pub use given_up::GivenUp;
+pub use handler::Handler;
+pub use local::{BUFFERED_MAX, Local};
 pub use stats::Stats;
 
+use clock::Clock;
 use driver::Command;
-use queue::Shared;
+use enter::{Enter, Submit, block_on};
+use queue::{Entered, Shared};
 
 /// Batches items of type `T`.
 ///
@@ -45,50 +62,33 @@ use queue::Shared;
 /// assert_eq!(stats.delivered, 10_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
-pub struct Batcher<T> {
-    shared: Arc<Shared<T>>,
+pub struct Batcher<T, O = ()> {
+    shared: Arc<Shared<T, O>>,
 }
 
-/// An item was not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddError {
-    /// The batcher was closed.
-    #[error("the batcher is closed")]
-    Closed,
-    /// The item alone is over the most bytes a batch may have, so it could never leave.
-    #[error("the item has {bytes} bytes, and a batch at most {bytes_max}: raise batch_bytes_max")]
-    TooLarge {
-        /// The item's serialized bytes.
-        bytes: u64,
-        /// The most a batch may have.
-        bytes_max: u64,
-    },
-}
-
-/// The batcher was closed before the flush was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the batcher is closed")]
-pub struct Closed;
-
-impl Batcher<()> {
+impl<T: Send + 'static> Batcher<T> {
     /// Settings with their defaults; [`Builder::build`] makes the batcher.
     #[must_use]
-    pub fn builder() -> Builder {
+    pub fn builder() -> Builder<T> {
         Builder::default()
     }
 }
 
-impl<T: Send + 'static> Batcher<T> {
+impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// Adds an item that weighs nothing in bytes. Waits while the queue is full.
     ///
-    /// Cancel-safe: if the future is dropped before it is ready, the item was not added.
+    /// It is in the queue when this returns; what becomes of it later is told to the
+    /// [hook](Builder::on_given_up) and counted in [`Stats`]. To wait for it use
+    /// [`submit`](Self::submit).
+    ///
+    /// Cancel-safe: if the future is dropped before it is ready, the item was not added, and
+    /// nobody else loses their turn.
     ///
     /// # Errors
     ///
     /// [`AddError::Closed`] after [`close`](Self::close).
     pub async fn add(&self, item: T) -> Result<(), AddError> {
-        self.shared.add(item, 0, false).await
+        self.enter(item, 0, false).await
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the queue is full.
@@ -100,7 +100,7 @@ impl<T: Send + 'static> Batcher<T> {
     /// [`AddError::TooLarge`] for an item that no batch could hold, [`AddError::Closed`] after
     /// [`close`](Self::close).
     pub async fn add_sized(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.shared.add(item, bytes, false).await
+        self.enter(item, bytes, false).await
     }
 
     /// Adds an item that must not wait: it leaves, with all that came before it, as soon as there
@@ -110,20 +110,135 @@ impl<T: Send + 'static> Batcher<T> {
     ///
     /// As [`add_sized`](Self::add_sized).
     pub async fn add_priority(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.shared.add(item, bytes, true).await
+        self.enter(item, bytes, true).await
+    }
+
+    async fn enter(&self, item: T, bytes: u64, priority: bool) -> Result<(), AddError> {
+        let entry = self.shared.entry(item, bytes, priority).map_err(|(_, why)| why)?;
+        // A producer that never has to wait lets others run now and then.
+        tokio::task::coop::consume_budget().await;
+        Enter::new(&self.shared, entry, false).await.map(|_| ())
+    }
+
+    /// Adds an item if there is room at once, and gives it back if not.
+    ///
+    /// ```
+    /// use tidegate::Batcher;
+    /// use tidegate::batcher::TryAddError;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let batcher = Batcher::builder().queue_items(1).build(|_: Vec<u64>| async {})?;
+    /// batcher.try_add(1, 0)?;
+    /// assert_eq!(batcher.try_add(2, 0), Err(TryAddError::Full(2)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TryAddError::Full`] with the item when there is no room, or when somebody who came before
+    /// is to have it; [`TryAddError::Refused`] with the item and the [`AddError`].
+    pub fn try_add(&self, item: T, bytes: u64) -> Result<(), TryAddError<T>> {
+        let refused = |(item, why)| TryAddError::Refused { item, why };
+        let entry = self.shared.entry(item, bytes, false).map_err(refused)?;
+        match self.shared.try_enter(entry) {
+            Entered::In(_) => Ok(()),
+            Entered::Full(entry) => Err(TryAddError::Full(entry.item)),
+            Entered::Closed(entry) => Err(refused((entry.item, AddError::Closed))),
+        }
+    }
+
+    /// Adds an item of `bytes` serialized bytes from a thread without a runtime, which it blocks
+    /// while the queue is full.
+    ///
+    /// Not for async code: on the runtime's own threads it may block the batcher it waits for.
+    ///
+    /// ```
+    /// use tidegate::Batcher;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let batcher = Batcher::builder().build(|rows: Vec<u64>| async move { drop(rows) })?;
+    /// let handle = batcher.clone();
+    /// let thread = std::thread::spawn(move || handle.blocking_add(1, 0));
+    /// thread.join().unwrap()?;
+    /// assert_eq!(batcher.close().await.delivered, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`add_sized`](Self::add_sized).
+    pub fn blocking_add(&self, item: T, bytes: u64) -> Result<(), AddError> {
+        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
+        block_on(Enter::new(&self.shared, entry, false)).map(|_| ())
+    }
+
+    /// Adds an item and waits for its own outcome: the value that the handler gave for it, or why
+    /// it was given up.
+    ///
+    /// If the future is dropped, an item that waits for room is not added; one that is in the queue
+    /// goes its way with its batch, and its value is dropped. No other item is touched by that.
+    ///
+    /// ```
+    /// use tidegate::Batcher;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let batcher = Batcher::builder().build(|names: Vec<String>| async move {
+    ///     let length = |name: &String| match name.len() {
+    ///         0 => Err("a name is needed"),
+    ///         length => Ok(length),
+    ///     };
+    ///     names.iter().map(length).collect::<Vec<_>>()
+    /// })?;
+    /// assert_eq!(batcher.submit("tide".to_owned()).await?, 4);
+    /// let error = batcher.submit(String::new()).await.unwrap_err();
+    /// assert_eq!(error.to_string(), "a name is needed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError::NotAdded`] as with [`add`](Self::add); [`SubmitError::GivenUp`] with the
+    /// [`Failure`] of this item, or of its batch.
+    pub async fn submit(&self, item: T) -> Result<O, SubmitError> {
+        self.submit_sized(item, 0).await
+    }
+
+    /// The same, with an item of `bytes` serialized bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit), and [`AddError::TooLarge`] for an item that no batch could
+    /// hold.
+    pub async fn submit_sized(&self, item: T, bytes: u64) -> Result<O, SubmitError> {
+        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
+        Submit::new(&self.shared, entry).await
+    }
+
+    /// A handle for one hot producer, which adds without a lock into a small buffer of its own.
+    #[must_use]
+    pub fn local(&self) -> Local<T, O> {
+        Local::new(self.clone())
     }
 
     /// Sends what waits without waiting for company, and returns when every item added before the
-    /// call has its outcome, good or bad.
+    /// call has its outcome, good or bad. Items in the buffer of a [`Local`] are among them as far
+    /// as there is room in the queue.
     ///
     /// # Errors
     ///
     /// [`Closed`] if the batcher ended first.
     pub async fn flush(&self) -> Result<(), Closed> {
-        let until = self.shared.added();
-        self.shared.command(Command::Flush);
         let mut settled = self.shared.settled.subscribe();
-        settled.wait_for(|settled| *settled >= until).await.map(|_| ()).map_err(|_| Closed)
+        let listening = Listening::new(&self.shared);
+        let Some(until) = listening.until else { return Ok(()) };
+        let mut ended = self.shared.ended.subscribe();
+        tokio::select! {
+            biased;
+            _ = settled.wait_for(|settled| *settled >= until) => Ok(()),
+            _ = ended.wait_for(|ended| *ended) => {
+                if self.shared.lock().settled >= until { Ok(()) } else { Err(Closed) }
+            }
+        }
     }
 
     /// Takes no more items, hands over what waits, and returns the final figures when every item
@@ -143,20 +258,45 @@ impl<T: Send + 'static> Batcher<T> {
     }
 }
 
-impl<T> Clone for Batcher<T> {
+/// While somebody listens, the driver tells how far outcomes are.
+struct Listening<'a, T, O> {
+    shared: &'a Shared<T, O>,
+    /// The number to listen for, if it is not reached yet.
+    until: Option<u64>,
+}
+
+impl<'a, T, O> Listening<'a, T, O> {
+    fn new(shared: &'a Shared<T, O>) -> Self {
+        let mut open = shared.lock();
+        open.sweep_all(false, &shared.clock);
+        open.flushing += 1;
+        let until = (open.settled < open.added).then_some(open.added);
+        drop(open);
+        shared.command(Command::Flush);
+        Self { shared, until }
+    }
+}
+
+impl<T, O> Drop for Listening<'_, T, O> {
+    fn drop(&mut self) {
+        self.shared.lock().flushing -= 1;
+    }
+}
+
+impl<T, O> Clone for Batcher<T, O> {
     fn clone(&self) -> Self {
         self.shared.handle_cloned();
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<T> Drop for Batcher<T> {
+impl<T, O> Drop for Batcher<T, O> {
     fn drop(&mut self) {
         self.shared.handle_dropped();
     }
 }
 
-impl<T> std::fmt::Debug for Batcher<T> {
+impl<T, O> std::fmt::Debug for Batcher<T, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Batcher").finish_non_exhaustive()
     }

@@ -16,6 +16,8 @@ struct Gate {
 }
 
 impl Handler<u32> for Gate {
+    type Output = ();
+
     async fn handle(&self, batch: Vec<u32>) -> Answer {
         self.batches.send(batch).await.unwrap();
         self.allowed.acquire().await.unwrap().forget();
@@ -23,7 +25,7 @@ impl Handler<u32> for Gate {
     }
 }
 
-fn gated(builder: Builder) -> (Batcher<u32>, mpsc::Receiver<Vec<u32>>, Arc<Semaphore>) {
+fn gated(builder: Builder<u32>) -> (Batcher<u32>, mpsc::Receiver<Vec<u32>>, Arc<Semaphore>) {
     let (sender, batches) = mpsc::channel(100);
     let allowed = Arc::new(Semaphore::new(0));
     let gate = Gate { batches: sender, allowed: Arc::clone(&allowed) };
@@ -31,7 +33,7 @@ fn gated(builder: Builder) -> (Batcher<u32>, mpsc::Receiver<Vec<u32>>, Arc<Semap
 }
 
 /// Fixed batches of ten, one at a time, that linger for 50 ms.
-fn tens() -> Builder {
+fn tens() -> Builder<u32> {
     Batcher::builder()
         .batch_size_initial(10)
         .concurrency(1.0)
