@@ -6,7 +6,8 @@
 //!
 //! Memory is bounded: items that wait and items in flight together stay within
 //! [`queue_items`](Builder::queue_items) and [`queue_bytes`](Builder::queue_bytes); beyond them
-//! `add` waits, in the order of the callers.
+//! `add` waits. Room goes to whoever has waited longest, but a newcomer that finds some free may take
+//! it before a woken caller does; one that was overtaken goes first from then on.
 
 mod answer;
 mod attempt;
