@@ -21,6 +21,12 @@ struct Entry<E> {
     event: E,
 }
 
+impl<E> Default for Agenda<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<E> Agenda<E> {
     /// An empty agenda.
     #[must_use]
@@ -35,7 +41,7 @@ impl<E> Agenda<E> {
     }
 
     /// Takes the earliest event.
-    pub fn next(&mut self) -> Option<(Moment, E)> {
+    pub fn take(&mut self) -> Option<(Moment, E)> {
         self.entries.pop().map(|Reverse(entry)| (entry.at, entry.event))
     }
 }
@@ -76,7 +82,7 @@ mod tests {
         for (at, event) in [(5, 'c'), (1, 'a'), (5, 'd'), (2, 'b')] {
             agenda.note(Moment::from_nanos(at), event);
         }
-        let order: String = std::iter::from_fn(|| agenda.next()).map(|(_, event)| event).collect();
+        let order: String = std::iter::from_fn(|| agenda.take()).map(|(_, event)| event).collect();
         assert_eq!(order, "abcd");
     }
 }

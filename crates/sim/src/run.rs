@@ -77,7 +77,7 @@ pub fn run(
     let mut world = World::new(scenario, controller, seed);
     world.begin();
     let end = Moment::ZERO + scenario.duration();
-    while let Some((now, event)) = world.agenda.next() {
+    while let Some((now, event)) = world.agenda.take() {
         if now >= end {
             break;
         }

@@ -122,6 +122,10 @@ pub fn suite(
     if options.seeds == 0 {
         return Err(SuiteError::NoSeeds);
     }
+    if let Some(name) = controllers.iter().find(|name| ControllerSettings::by_name(name).is_none())
+    {
+        return Err(SuiteError::UnknownController { name: (*name).to_owned() });
+    }
     let references = spread(scenarios.len(), options.threads, |index| {
         let Some(scenario) = scenarios.get(index) else { return Ok(None) };
         let found = reference(scenario, options);
@@ -130,9 +134,10 @@ pub fn suite(
     let mut questions = Vec::new();
     for (scenario, reference) in scenarios.iter().zip(references.iter().flatten()) {
         for name in controllers {
-            let contender = Contender::by_name(name, scenario)
-                .ok_or_else(|| SuiteError::UnknownController { name: (*name).to_owned() })?;
-            questions.push((scenario, reference, contender));
+            questions.extend(
+                Contender::by_name(name, scenario)
+                    .map(|contender| (scenario, reference, contender)),
+            );
         }
     }
     let rows = spread(questions.len(), options.threads, |index| {
