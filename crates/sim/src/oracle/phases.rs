@@ -70,6 +70,8 @@ pub(super) fn knots(slices: &[State]) -> Vec<State> {
 pub(super) fn stationary(scenario: &Scenario, state: State) -> Scenario {
     let mut phase = scenario.clone();
     phase.name = "phase".into();
+    // One question whatever the length of the scenario it came from.
+    phase.duration_s = 60.0;
     phase.changes_s.clear();
     phase.backend.outages.clear();
     phase.backend.own_load = OwnLoad::Idle;

@@ -56,8 +56,9 @@ const CONCURRENCIES: [f64; 14] =
     [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 48.0, 64.0];
 /// Seeds of the search are far from those that suites count up from zero.
 const FIRST_SEED: u64 = 1 << 40;
-/// Misses of a short run beyond which a larger batch of that concurrency is not tried.
-const HOPELESS: f64 = 0.3;
+/// Share of a concurrency's best goodput below which smaller batches are not tried: from large
+/// to small, goodput rises, peaks and then only falls, while runs become dearer.
+const HOPELESS: f64 = 0.5;
 
 /// The best plan found for `goal`; the least bad one if none keeps the misses low enough.
 pub(super) fn search(scenario: &Scenario, goal: Goal) -> Result<Best, SettingError> {
@@ -86,24 +87,24 @@ fn rank(found: &Best, goal: Goal) -> f64 {
 fn coarse(scenario: &Scenario, goal: Goal) -> Result<Vec<Best>, SettingError> {
     let mut found = Vec::new();
     let short = goal.lengths_s.map(|(short, _)| short);
-    // Enough for some hundred attempts, or the ratio says nothing.
-    let tolerant = Goal { miss_max: goal.miss_max * 2.0, ..goal };
     for concurrency in CONCURRENCIES {
         if concurrency > scenario.bounds.concurrency_max {
             break;
         }
+        let mut best = 0.0_f64;
         for size in sizes(scenario) {
-            let tried = attempt(scenario, short, tolerant, 1, size, concurrency)?;
+            let tried = attempt(scenario, short, goal, 1, size, concurrency)?;
             found.push(tried);
-            if tried.miss_ratio > HOPELESS && goal.miss_max < 1.0 {
+            if tried.goodput < HOPELESS * best {
                 break;
             }
+            best = best.max(tried.goodput);
         }
     }
     Ok(found)
 }
 
-/// Sizes of the coarse grid, ascending, with the backend's own limit among them.
+/// Sizes of the coarse grid, descending from the largest that the backend and the bounds allow.
 fn sizes(scenario: &Scenario) -> Vec<u32> {
     let bounds = scenario.bounds;
     let most = scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
@@ -113,7 +114,6 @@ fn sizes(scenario: &Scenario) -> Vec<u32> {
         size = size / 5 * 3 + size % 5 * 3 / 5;
         sizes.push(size.max(bounds.batch_size_min));
     }
-    sizes.reverse();
     sizes
 }
 
