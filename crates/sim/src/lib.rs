@@ -32,7 +32,7 @@
 //! | what happens next? | [`agenda`], and [`run()`], the event loop |
 //! | how does a backend behave? | [`backend`]: exact processor sharing, limits, stalls, feedback |
 //! | what would a clairvoyant reach? | [`oracle`], by search in the same simulator, cached |
-//! | who is better? | [`suite`], [`table`] |
+//! | who is better? | [`mod@suite`], [`table`] |
 //!
 //! # Promises
 //!
@@ -54,6 +54,7 @@ pub mod run;
 pub mod scenario;
 pub mod suite;
 pub mod table;
+mod world;
 
 pub use contender::Contender;
 pub use oracle::{Cache, Effort, Oracle};
