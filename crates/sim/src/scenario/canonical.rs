@@ -1,0 +1,52 @@
+//! Which scenarios does everyone quote? The canonical set, as the files that ship with the crate.
+
+use super::{Scenario, ScenarioError};
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../scenarios/", $name, ".yaml")))),*]
+    };
+}
+
+/// Saturated scenarios: name and YAML.
+pub const SATURATED: [(&str, &str); 9] =
+    files!["pgA", "pgB", "pgC", "http_rl", "http", "fsync", "creep", "step", "outage"];
+
+/// Scenarios of arrivals on pgA: name and YAML.
+pub const ARRIVALS: [(&str, &str); 6] = files![
+    "arrivals_half",
+    "arrivals_full",
+    "arrivals_sine",
+    "arrivals_spikes",
+    "arrivals_ramp",
+    "arrivals_burst",
+];
+
+/// The saturated scenarios.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn saturated() -> Result<Vec<Scenario>, ScenarioError> {
+    SATURATED.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
+
+/// The scenarios of arrivals.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn arrivals() -> Result<Vec<Scenario>, ScenarioError> {
+    ARRIVALS.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
+
+/// The canonical scenario of that name, if there is one.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn by_name(name: &str) -> Result<Option<Scenario>, ScenarioError> {
+    let mut all = SATURATED.iter().chain(&ARRIVALS);
+    let found = all.find(|(known, _)| *known == name);
+    found.map(|(_, text)| Scenario::from_yaml(text)).transpose()
+}

@@ -1,0 +1,138 @@
+//! Which scenarios are refused? Those with a number out of its bounds, by field, value and bound.
+
+use tidegate::SettingError;
+use tidegate::error::within;
+
+use super::backend::{BackendSpec, Span};
+use super::{Arrivals, OwnLoad, Scenario};
+
+/// The longest anything may last, in seconds.
+const LONG: f64 = 3600.0;
+
+pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
+    within("duration_s", scenario.duration_s, 1.0..=LONG)?;
+    within("target.latency_ms", scenario.target.latency_ms, 1.0..=LONG * 1e3)?;
+    within("item_bytes", scenario.item_bytes, 1..=1_000_000)?;
+    for at in &scenario.changes_s {
+        within("changes_s", *at, 0.0..=scenario.duration_s)?;
+    }
+    scenario.bounds.to_bounds().check()?;
+    arrivals(&scenario.arrivals)?;
+    cost(&scenario.backend)?;
+    faults(&scenario.backend)?;
+    course(&scenario.backend)
+}
+
+fn cost(backend: &BackendSpec) -> Result<(), SettingError> {
+    within("backend.fixed_ms", backend.fixed_ms, 0.0..=60_000.0)?;
+    within("backend.per_item_us", backend.per_item_us, 0.0..=1e6)?;
+    if backend.fixed_ms + backend.per_item_us <= 0.0 {
+        let bound = "above 0 unless backend.per_item_us is: a free backend has no best plan";
+        return Err(SettingError::new("backend.fixed_ms", backend.fixed_ms, bound));
+    }
+    within("backend.cores", backend.cores, 0.1..=1024.0)?;
+    within("backend.contention", backend.contention, 0.0..=1.0)?;
+    within("backend.noise", backend.noise, 0.0..=2.0)?;
+    within("backend.network.median_ms", backend.network.median_ms, 0.0..=60_000.0)?;
+    within("backend.network.sigma", backend.network.sigma, 0.0..=2.0)?;
+    if let Some(spill) = backend.spill {
+        within("backend.spill.above_items", spill.above_items, 1..=1_000_000)?;
+        within("backend.spill.ns_per_item_squared", spill.ns_per_item_squared, 0.0..=1000.0)?;
+    }
+    Ok(())
+}
+
+fn faults(backend: &BackendSpec) -> Result<(), SettingError> {
+    if let Some(stalls) = backend.stalls {
+        within("backend.stalls.every_s", stalls.every_s, 0.01..=LONG)?;
+        within("backend.stalls.for_s", stalls.for_s, 0.001..=60.0)?;
+        within("backend.stalls.capacity", stalls.capacity, 0.001..=1.0)?;
+    }
+    within("backend.errors.base", backend.errors.base, 0.0..=1.0)?;
+    within("backend.errors.slope", backend.errors.slope, 0.0..=1.0)?;
+    within("backend.timeout_s", backend.timeout_s, 0.001..=LONG)?;
+    if let Some(limit) = backend.rate_limit {
+        within("backend.rate_limit.requests_per_s", limit.requests_per_s, 0.001..=1e6)?;
+        within("backend.rate_limit.burst", limit.burst, 1.0..=1e6)?;
+        within("backend.rate_limit.retry_after_s", limit.retry_after_s.unwrap_or(0.0), 0.0..=LONG)?;
+    }
+    within("backend.items_max", backend.items_max.unwrap_or(1), 1..=1_000_000)?;
+    for outage in &backend.outages {
+        span("backend.outages.from_s", "backend.outages.until_s", *outage)?;
+    }
+    within("backend.feedback.every_ms", backend.feedback.every_ms, 1.0..=LONG * 1e3)?;
+    within("backend.feedback.lag_ms", backend.feedback.lag_ms, 0.0..=LONG * 1e3)?;
+    within("backend.feedback.noise", backend.feedback.noise, 0.0..=1.0)
+}
+
+fn course(backend: &BackendSpec) -> Result<(), SettingError> {
+    for change in &backend.capacity {
+        within("backend.capacity.factor", change.factor, 0.001..=100.0)?;
+        let full_s = change.full_s.unwrap_or(change.from_s);
+        let until_s = change.until_s.unwrap_or(LONG);
+        let whole = Span { from_s: change.from_s, until_s };
+        span("backend.capacity.from_s", "backend.capacity.until_s", whole)?;
+        within("backend.capacity.full_s", full_s, change.from_s..=until_s)?;
+    }
+    for neighbours in &backend.neighbours {
+        let whole = Span { from_s: neighbours.from_s, until_s: neighbours.until_s };
+        span("backend.neighbours.from_s", "backend.neighbours.until_s", whole)?;
+        within("backend.neighbours.jobs", neighbours.jobs, 0.0..=1024.0)?;
+    }
+    let share = |field, value: f64| within(field, value, 0.0..=0.99);
+    match backend.own_load {
+        OwnLoad::Idle => Ok(()),
+        OwnLoad::Constant { share: value } => share("backend.own_load.share", value),
+        OwnLoad::Sine { mean, amplitude, period_s } => {
+            share("backend.own_load.mean", mean)?;
+            share("backend.own_load.amplitude", amplitude)?;
+            within("backend.own_load.period_s", period_s, 0.1..=LONG)
+        }
+        OwnLoad::Spikes { base, peak, every_s, for_s } => {
+            share("backend.own_load.base", base)?;
+            share("backend.own_load.peak", peak)?;
+            within("backend.own_load.every_s", every_s, 0.1..=LONG)?;
+            within("backend.own_load.for_s", for_s, 0.0..=every_s)
+        }
+        OwnLoad::Gradual { from, to, over_s } => {
+            share("backend.own_load.from", from)?;
+            share("backend.own_load.to", to)?;
+            within("backend.own_load.over_s", over_s, 0.1..=LONG)
+        }
+    }
+}
+
+fn arrivals(arrivals: &Arrivals) -> Result<(), SettingError> {
+    let rate = |field, value: f64| within(field, value, 0.0..=1e9);
+    let time = |field, value: f64| within(field, value, 0.01..=LONG);
+    match *arrivals {
+        Arrivals::Saturated => Ok(()),
+        Arrivals::Constant { rate: value } => rate("arrivals.rate", value),
+        Arrivals::Sine { mean, amplitude, period_s } => {
+            rate("arrivals.mean", mean)?;
+            rate("arrivals.amplitude", amplitude)?;
+            time("arrivals.period_s", period_s)
+        }
+        Arrivals::Spikes { base, peak, every_s, for_s } => {
+            rate("arrivals.base", base)?;
+            rate("arrivals.peak", peak)?;
+            time("arrivals.every_s", every_s)?;
+            within("arrivals.for_s", for_s, 0.0..=every_s)
+        }
+        Arrivals::Ramp { from, to, over_s } => {
+            rate("arrivals.from", from)?;
+            rate("arrivals.to", to)?;
+            time("arrivals.over_s", over_s)
+        }
+        Arrivals::Burst { low, high, hold_s } => {
+            rate("arrivals.low", low)?;
+            rate("arrivals.high", high)?;
+            time("arrivals.hold_s", hold_s)
+        }
+    }
+}
+
+fn span(from: &'static str, until: &'static str, span: Span) -> Result<(), SettingError> {
+    within(from, span.from_s, 0.0..=LONG)?;
+    within(until, span.until_s, span.from_s..=LONG)
+}

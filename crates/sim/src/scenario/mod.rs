@@ -1,0 +1,169 @@
+//! What is simulated? A scenario: a backend, what arrives, a target, and how long.
+//!
+//! A scenario is data. It is written as YAML (so also as JSON), every field has its unit in its
+//! name, unknown fields are refused, and every number is checked against its bounds before
+//! anything runs. Durations are seconds, milliseconds or microseconds as the name says.
+
+pub mod arrivals;
+pub mod backend;
+pub mod canonical;
+mod check;
+pub mod random;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tidegate::SettingError;
+
+pub use arrivals::Arrivals;
+pub use backend::{BackendSpec, CapacityChange, OwnLoad};
+
+/// A backend, what arrives, a target, and how long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name in tables and results.
+    pub name: String,
+    /// Virtual seconds, 1 to 3,600. Default 60. The second half is the steady part.
+    #[serde(default = "sixty")]
+    pub duration_s: f64,
+    /// What "in time" means.
+    pub target: Target,
+    /// Who takes the batches.
+    pub backend: BackendSpec,
+    /// What arrives. Default: always more than can be taken.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// Serialized bytes of an item, 1 to 1,000,000. Default 266.
+    #[serde(default = "item_bytes")]
+    pub item_bytes: u32,
+    /// Which plans are allowed.
+    #[serde(default)]
+    pub bounds: PlanBounds,
+    /// Seconds at which a change ends the settled state, from which settling is measured anew;
+    /// each within the duration.
+    #[serde(default)]
+    pub changes_s: Vec<f64>,
+}
+
+/// What "in time" means.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The longest latency that is in time, in milliseconds, 1 to 3,600,000.
+    pub latency_ms: f64,
+    /// Which latency.
+    #[serde(default)]
+    pub of: Latency,
+}
+
+/// Which latency a target is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Latency {
+    /// Send to answer, of one attempt.
+    #[default]
+    Attempt,
+    /// Arrival to delivery, of an item.
+    Delivery,
+}
+
+/// Which plans are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanBounds {
+    /// Fewest items in a full batch. Default 1.
+    pub batch_size_min: u32,
+    /// Most items in a batch. Default 20,000.
+    pub batch_size_max: u32,
+    /// Most attempts in flight. Default 64.
+    pub concurrency_max: f64,
+}
+
+impl Default for PlanBounds {
+    fn default() -> Self {
+        Self { batch_size_min: 1, batch_size_max: 20_000, concurrency_max: 64.0 }
+    }
+}
+
+impl PlanBounds {
+    /// The same for the library; bytes are not what is limited here.
+    #[must_use]
+    pub fn to_bounds(self) -> tidegate::Bounds {
+        tidegate::Bounds {
+            batch_size_min: self.batch_size_min,
+            batch_size_max: self.batch_size_max,
+            batch_bytes_max: 1 << 30,
+            concurrency_max: self.concurrency_max,
+            ..tidegate::Bounds::default()
+        }
+    }
+}
+
+const fn sixty() -> f64 {
+    60.0
+}
+
+const fn item_bytes() -> u32 {
+    266
+}
+
+/// A scenario that is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// It is not YAML of the right shape; the message says where.
+    #[error("the scenario cannot be read: {0}")]
+    Parse(String),
+    /// A field is out of its bounds.
+    #[error("scenario {scenario}: {source}")]
+    Setting {
+        /// The scenario's name.
+        scenario: String,
+        /// The field, its value and its bound.
+        source: SettingError,
+    },
+}
+
+impl Scenario {
+    /// Reads and checks a scenario written as YAML or JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError`] that says where the text is wrong, or which field is out of its bounds.
+    pub fn from_yaml(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self = serde_saphyr::from_str(text)
+            .map_err(|error| ScenarioError::Parse(error.to_string()))?;
+        scenario.checked()
+    }
+
+    /// The scenario, if every field is within its bounds.
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError::Setting`] for the first field that is not.
+    pub fn checked(self) -> Result<Self, ScenarioError> {
+        match check::check(&self) {
+            Ok(()) => Ok(self),
+            Err(source) => Err(ScenarioError::Setting { scenario: self.name, source }),
+        }
+    }
+
+    /// The JSON Schema of scenario files.
+    #[must_use]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
+    /// How long it runs.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.duration_s)
+    }
+
+    /// The target.
+    #[must_use]
+    pub fn target(&self) -> Duration {
+        Duration::from_secs_f64(self.target.latency_ms / 1e3)
+    }
+}
