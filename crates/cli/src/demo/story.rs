@@ -86,6 +86,8 @@ pub(super) struct Story {
     points: VecDeque<Point>,
     moves: VecDeque<Move>,
     decisions_seen: u64,
+    /// The batch size after the last decision that was seen.
+    size: u64,
 }
 
 impl Story {
@@ -95,6 +97,7 @@ impl Story {
             length: plan.length,
             rate: plan.rate,
             controller: args.controller,
+            size: u64::from(args.initial_batch),
             target_ms: args.target.as_secs_f64() * 1e3,
             ..Self::default()
         }
@@ -144,6 +147,8 @@ impl Story {
         for decision in shown.iter().skip(shown.len() - count) {
             let (from, to) = (decision.from.batch_size, decision.to.batch_size);
             let times = 1 + std::mem::take(&mut unseen);
+            let from = if times > 1 { self.size } else { from };
+            self.size = to;
             let reason = decision.reason.clone();
             match self.moves.back_mut() {
                 Some(last) if (last.to > last.from) == (to > from) => {
@@ -289,9 +294,10 @@ pub(super) mod tests {
 
     #[test]
     fn decisions_that_the_server_no_longer_shows_are_counted() {
-        let mut story = Story::default();
+        let mut story = Story { size: 100, ..Story::default() };
         story.note(Duration::ZERO, Phase::Before, metrics(0, 130, 30, vec![decision(110, 120)]));
-        assert_eq!(story.moves().next().unwrap().times, 30);
+        let first = story.moves().next().unwrap();
+        assert_eq!((first.times, first.from, first.to), (30, 100, 120));
         story.note(Duration::ZERO, Phase::Before, metrics(0, 130, 30, vec![decision(110, 120)]));
         assert_eq!(story.moves().next().unwrap().times, 30, "told twice");
     }

@@ -57,6 +57,9 @@ pub(super) fn verdict(rows: &[Row], rate: f64) -> Option<Verdict> {
             percent(noise),
             percent(draw)
         ),
+        beaten(of(true).filter(|row| {
+            asked.per_second > row.per_second && ahead(asked.per_second, row.per_second) > draw
+        })),
     ];
     Some(Verdict {
         noise,
@@ -65,8 +68,20 @@ pub(super) fn verdict(rows: &[Row], rate: f64) -> Option<Verdict> {
         best_fixed: label(best.plan),
         best_fixed_per_second: best.per_second,
         winner,
-        text: text.join(" "),
+        text: text.join(" ").trim_end().to_owned(),
     })
+}
+
+/// Which fixed sizes the plan that was asked for is ahead of beyond doubt.
+fn beaten<'r>(rows: impl Iterator<Item = &'r Row>) -> String {
+    let names: Vec<String> = rows.map(|row| label(row.plan)).collect();
+    match names.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!("It is ahead of {only} by more than that."),
+        Some((last, rest)) => {
+            format!("It is ahead of {} and {last} by more than that.", rest.join(", "))
+        }
+    }
 }
 
 /// The two runs of the plan that was asked for, as one.
@@ -166,6 +181,11 @@ mod tests {
         let won = judged(96_000.0, [6_000.0, 60_000.0], 94_000.0);
         assert_eq!((won.winner, won.best_fixed.as_str()), ("asked", "5,000"));
         assert!(won.text.contains("So adaptive is 58.3 % ahead of 5,000."), "{}", won.text);
+        assert!(
+            won.text.ends_with("It is ahead of 10 and 5,000 by more than that."),
+            "{}",
+            won.text
+        );
         assert!(won.text.contains("the worst (10) 6,000"), "{}", won.text);
 
         let lost = judged(60_000.0, [6_000.0, 95_000.0], 61_000.0);
@@ -179,6 +199,7 @@ mod tests {
         assert_eq!(draw.winner, "draw");
         assert!((draw.noise - 0.25).abs() < 1e-9);
         assert!(draw.text.contains("ahead by up to 25.0 % is no difference"), "{}", draw.text);
+        assert!(draw.text.ends_with("It is ahead of 10 by more than that."), "{}", draw.text);
         let close = judged(97_000.0, [6_000.0, 99_000.0], 97_000.0);
         assert_eq!((close.winner, close.draw), ("draw", LEAST));
     }
@@ -188,6 +209,8 @@ mod tests {
         assert_eq!(verdict(&[], 1.0), None);
         assert_eq!(verdict(&[row(ASKED, 1.0)], 1.0), None);
         assert_eq!(verdict(&[row(Contender::Fixed(1), 1.0)], 1.0), None);
-        assert_eq!(judged(0.0, [0.0, 0.0], 0.0).winner, "draw");
+        let nothing = judged(0.0, [0.0, 0.0], 0.0);
+        assert_eq!(nothing.winner, "draw");
+        assert!(nothing.text.ends_with("is no difference."), "{}", nothing.text);
     }
 }

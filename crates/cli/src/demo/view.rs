@@ -25,17 +25,19 @@ const GUTTER: u16 = 9;
 pub(super) fn draw(frame: &mut Frame<'_>, story: &Story) {
     let area = frame.area();
     let moves = if area.height >= 34 { 8 } else { 3 };
+    // A line of distance above each heading, where there is room for it.
+    let gap = u16::from(area.height >= 28);
     let caption_lines = if area.width >= 110 { 2 } else { 3 };
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(caption_lines),
         Constraint::Length(4),
-        Constraint::Length(1),
+        Constraint::Length(1 + gap),
+        Constraint::Fill(1),
+        Constraint::Length(1 + gap),
         Constraint::Fill(1),
         Constraint::Length(1),
-        Constraint::Fill(1),
-        Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(1 + gap),
         Constraint::Length(moves),
     ]);
     let [title, text, numbers, size_title, sizes, rate_title, rates, axis, moves_title, moves] =
@@ -46,15 +48,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, story: &Story) {
 
     let columns = usize::from(area.width.saturating_sub(GUTTER));
     let marked = marked(story, columns);
-    frame.render_widget(heading("batch size, events"), size_title);
+    frame.render_widget(heading("batch size, events", gap), size_title);
     chart(frame, sizes, &story.batch_sizes(columns), &marked);
-    frame.render_widget(heading("delivered, events a second"), rate_title);
+    frame.render_widget(heading("delivered, events a second", gap), rate_title);
     chart(frame, rates, &story.deliveries(columns), &marked);
     let [begin, line] = beside(axis);
     let width = usize::from(GUTTER).saturating_sub(1);
     frame.render_widget(Line::from(format!("{:>width$}", "0 s")).dim(), begin);
     frame.render_widget(chart::axis(columns, &marked, &words::about(story.span())), line);
-    frame.render_widget(heading("decisions, the last first"), moves_title);
+    frame.render_widget(heading("decisions, the last first", gap), moves_title);
     let lines = story.moves().take(usize::from(moves.height)).map(decision);
     frame.render_widget(Text::from_iter(lines), moves);
 }
@@ -79,8 +81,10 @@ fn headline(story: &Story, width: u16) -> Line<'static> {
     ])
 }
 
-fn heading(text: &'static str) -> Line<'static> {
-    Line::from(text).bold()
+fn heading(text: &'static str, gap: u16) -> Text<'static> {
+    let mut lines = vec![Line::default(); usize::from(gap)];
+    lines.push(Line::from(text).bold());
+    Text::from(lines)
 }
 
 /// A label and a value, in a field of its own.
