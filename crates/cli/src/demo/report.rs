@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::args::DemoArgs;
 use super::plan::Plan;
+use super::setup::Contender;
 use super::table::{self, Row};
 use super::verdict::Verdict;
 use super::watched::{EXAMPLE, Watched};
@@ -96,13 +98,17 @@ pub(super) fn first(
 }
 
 /// Tells what the second part is, before it begins.
-pub(super) fn second(out: &mut dyn Write, plan: &Plan, target_ms: f64) -> io::Result<()> {
+pub(super) fn second(out: &mut dyn Write, plan: &Plan, args: &DemoArgs) -> io::Result<()> {
     let text = format!(
         "Part 2: the same load on each plan, {} each, in the order of the lines, with a new server \
          and an empty database; the neighbour (nbr.) is there in the second half. Delivery is from \
-         acceptance to the database, of the events that were delivered by the end.",
-        words::about(plan.run)
+         acceptance to the database, of the events that were delivered by the end. The \
+         size of {} begins at {} each time.",
+        words::about(plan.run),
+        table::label(Contender::asked(args)),
+        words::count(u64::from(args.initial_batch)),
     );
+    let target_ms = args.target.as_secs_f64() * 1e3;
     writeln!(out, "{}\n\n{}", words::wrapped(&text, 80), table::head(target_ms))
 }
 
@@ -137,7 +143,6 @@ pub(super) fn last(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
 mod tests {
     use super::super::neighbour::Done;
     use super::super::plan::tests::args;
-    use super::super::setup::Contender;
     use super::super::story::tests::sample;
     use super::super::table::tests::{ASKED, row};
     use super::super::verdict::verdict;
@@ -178,6 +183,14 @@ mod tests {
         assert!(fine.contains("110 … 500"), "{fine}");
         assert!(fine.lines().all(|line| line.chars().count() <= 80), "{fine}");
         assert!(told(2_499_999).contains("these differ"));
+    }
+
+    #[test]
+    fn the_second_part_says_how_it_is_made() {
+        let args = args("--initial-batch 300");
+        let told = text(|out| second(out, &Plan::new(&args).unwrap(), &args));
+        assert!(told.contains("5 s each") && told.contains("adaptive begins at 300"), "{told}");
+        assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
     }
 
     #[test]

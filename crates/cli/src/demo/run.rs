@@ -92,7 +92,7 @@ fn second(
     stop: &Stop,
     out: &mut dyn Write,
 ) -> Result<Vec<Row>, DemoError> {
-    report::second(out, plan, args.target.as_secs_f64() * 1e3)?;
+    report::second(out, plan, args)?;
     let mut rows = Vec::new();
     for contender in table::order(Contender::asked(args)) {
         let row = compare::run(args, plan, contender, seed, stop)?;
