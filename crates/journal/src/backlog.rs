@@ -97,9 +97,11 @@ impl Behind {
 }
 
 /// Remembers damage — unless the segment was freed and is being used again: then every lane has
-/// passed it, and what was read has no meaning.
+/// passed it, and what was read has no meaning; and unless it is behind the segment's last item,
+/// where it hits nothing.
 fn note(shared: &Shared, at: &Place, spot: &BadSpot) {
-    if lock(&shared.segments).is_live(at.sequence) {
+    let hits_nothing = spot.positions.is_empty() && spot.positions.start >= at.next;
+    if !hits_nothing && lock(&shared.segments).is_live(at.sequence) {
         let cause = if spot.body_only { Cause::Body } else { Cause::Unreadable };
         let (positions, segment, offset) = (spot.positions.clone(), at.sequence, spot.at.start);
         shared.note_missing(Missing { positions, segment, offset, cause });
