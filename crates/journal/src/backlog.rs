@@ -65,17 +65,26 @@ impl Behind {
     ) -> std::io::Result<()> {
         let file = Arc::clone(&at.file);
         let mut walker = Walker::new(file, at.salt, at.offsets.clone(), Some(at.expected));
+        // Damage without positions hits only what was passed before, or nobody can tell: then no
+        // frame follows it, and what the segment should have had is missing.
+        let mut untold: Option<BadSpot> = None;
         while self.bytes < STEP_BYTES {
             match walker.step()? {
                 Step::End => {
+                    let missing = self.place..at.next;
+                    if let Some(spot) = untold.filter(|_| !missing.is_empty()) {
+                        note(shared, at, &BadSpot { positions: missing, ..spot });
+                    }
                     self.place = self.place.max(at.next);
                     return Ok(());
                 }
+                Step::Bad(spot) if spot.positions.is_empty() => untold = Some(spot),
                 Step::Bad(spot) => {
                     note(shared, at, &spot);
                     self.place = self.place.max(spot.positions.end);
                 }
                 Step::Frame(found) => {
+                    untold = None;
                     let end = found.header.end;
                     if end > self.place && found.header.kind == Kind::Items {
                         match found.frame(classes) {
@@ -97,11 +106,9 @@ impl Behind {
 }
 
 /// Remembers damage — unless the segment was freed and is being used again: then every lane has
-/// passed it, and what was read has no meaning; and unless it is behind the segment's last item,
-/// where it hits nothing.
+/// passed it, and what was read has no meaning.
 fn note(shared: &Shared, at: &Place, spot: &BadSpot) {
-    let hits_nothing = spot.positions.is_empty() && spot.positions.start >= at.next;
-    if !hits_nothing && lock(&shared.segments).is_live(at.sequence) {
+    if lock(&shared.segments).is_live(at.sequence) {
         let cause = if spot.body_only { Cause::Body } else { Cause::Unreadable };
         let (positions, segment, offset) = (spot.positions.clone(), at.sequence, spot.at.start);
         shared.note_missing(Missing { positions, segment, offset, cause });
