@@ -1,7 +1,7 @@
 //! Why was a request refused, with which status, and what can its sender do?
 //!
 //! The status is kept faithful, because clients act on it: 4xx means that the same request can
-//! never succeed, 429 and 503 mean that it may later, and those always say when with
+//! never succeed, but for 408; that and 503 mean that it may later, and always say when with
 //! `Retry-After`. The body is one shape for all:
 //!
 //! ```json
