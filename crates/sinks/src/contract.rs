@@ -126,7 +126,7 @@ pub struct Slice {
 ///
 /// The outcome is for controllers, the failure is for the lane. [`DeliveryFailure::Fenced`] and
 /// [`DeliveryFailure::Recut`] come with [`Outcome::Unreachable`], so that nobody gives items up on
-/// them: only [`Outcome::Rejected`] and [`Outcome::TooLarge`] speak of the data.
+/// them: only [`Outcome::Rejected`], [`Outcome::TooLarge`] and [`Outcome::Partial`] speak of the data.
 #[derive(Debug)]
 pub struct Delivery {
     /// What the backend answered.
@@ -143,9 +143,22 @@ pub enum DeliveryFailure {
     /// The backend cannot take it now; the same batch may succeed later.
     #[error("{0}")]
     Retry(String),
-    /// The backend refused the data.
-    #[error("the data was refused: {0}")]
-    Refused(String),
+    /// The backend refused the data, and with it the whole batch: none of it is stored.
+    #[error("the data was refused: {why}")]
+    Refused {
+        /// What the backend said.
+        why: String,
+        /// The item it spoke of, if it named one: a hint that saves a search, no more.
+        at: Option<Position>,
+    },
+    /// The backend refused the batch for its size: parts of it may fare better.
+    #[error("the batch is too large: {0}")]
+    TooLarge(String),
+    /// The backend answered item by item, and did not take these; every other item of the batch
+    /// was taken. Comes with [`Outcome::Partial`], and only from sinks that are
+    /// [`Guarantee::AtLeastOnce`]: the others store a batch whole or not at all.
+    #[error("{} items were not taken; position {}: {}", .0.len(), first(.0).0, first(.0).1)]
+    Items(Vec<ItemFailure>),
     /// Another opening of the journal has taken over; this one must stop delivering.
     #[error(
         "this sink now belongs to another opening of journal {journal} (epoch {theirs}, ours is \
@@ -163,6 +176,22 @@ pub enum DeliveryFailure {
     /// The sink's own record contradicts the batch: part of its range is committed, part is not.
     #[error("positions {0:?} were committed in another cut: the lane must read what is delivered")]
     Recut(Range<Position>),
+}
+
+/// Why one item was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemFailure {
+    /// The item.
+    pub position: Position,
+    /// Whether it may be taken later, unchanged.
+    pub retryable: bool,
+    /// What the backend said of it.
+    pub why: String,
+}
+
+/// The first failure, for a message.
+fn first(failures: &[ItemFailure]) -> (Position, &str) {
+    failures.first().map_or((0, "none"), |failure| (failure.position, failure.why.as_str()))
 }
 
 /// A sink could not be taken into use.

@@ -13,5 +13,6 @@ pub mod sqlite;
 
 pub use blackhole::Blackhole;
 pub use contract::{
-    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin, Sink, Slice,
+    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, ItemFailure, Limits, OpenError, Origin,
+    Sink, Slice,
 };

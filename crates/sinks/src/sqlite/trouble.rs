@@ -90,7 +90,7 @@ impl Trouble {
     pub(super) fn answer(self, site: Site<'_>) -> (Outcome, DeliveryFailure) {
         let path = site.path.display();
         match self {
-            Self::Data(why) => (Outcome::Rejected, DeliveryFailure::Refused(why)),
+            Self::Data(why) => (Outcome::Rejected, DeliveryFailure::Refused { why, at: None }),
             Self::Fenced { journal, theirs, ours } => {
                 (Outcome::Unreachable, DeliveryFailure::Fenced { journal, theirs, ours })
             }
@@ -102,7 +102,7 @@ impl Trouble {
             Self::Closed(error) => unreachable(error.to_string()),
             Self::NotOpened => unreachable("no journal has been opened at this sink".to_owned()),
             Self::Sqlite(error) if is_of_the_data(&error) => {
-                (Outcome::Rejected, DeliveryFailure::Refused(error.to_string()))
+                (Outcome::Rejected, DeliveryFailure::Refused { why: error.to_string(), at: None })
             }
             Self::Sqlite(error) => {
                 let outcome = match error.sqlite_error_code() {

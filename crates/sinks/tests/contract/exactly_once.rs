@@ -123,7 +123,7 @@ pub(crate) async fn another_item_under_the_same_name_is_refused(subject: &Subjec
     let delivery = sink.deliver(Batch { lane: "write".into(), ..batch_of(7, &other) }).await;
     assert_eq!(delivery.outcome, Outcome::Rejected);
     match delivery.failure {
-        Some(DeliveryFailure::Refused(why)) => assert!(why.contains("position 7"), "{why}"),
+        Some(DeliveryFailure::Refused { why, .. }) => assert!(why.contains("position 7"), "{why}"),
         failure => panic!("{failure:?}"),
     }
     assert_stored(subject, 0..15).await;

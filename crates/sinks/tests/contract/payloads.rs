@@ -97,7 +97,7 @@ pub(crate) async fn a_batch_with_broken_rows_is_refused_whole(subject: &Subject)
     for batch in broken {
         let delivery = sink.deliver(batch).await;
         assert_eq!(delivery.outcome, Outcome::Rejected);
-        assert!(matches!(delivery.failure, Some(DeliveryFailure::Refused(_))));
+        assert!(matches!(delivery.failure, Some(DeliveryFailure::Refused { .. })));
     }
     assert_stored(subject, 0..0).await;
     deliver(&*sink, super::batch(0..5)).await;
