@@ -1,7 +1,7 @@
 //! Writes the oracles that ship: `cargo run --release -p tidegate-sim --example oracles`.
 //!
 //! Answers that are still those of their questions are kept; the others are searched, on all cores.
-//! `-- fresh` searches them all.
+//! `-- fresh` does without those that shipped before.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,7 +12,9 @@ use tidegate_sim::suite::{Options, study};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fresh = std::env::args().nth(1).is_some_and(|argument| argument == "fresh");
-    let cache = if fresh { Cache::default() } else { Cache::shipped() };
+    // What was searched is kept meanwhile: a run that is broken off goes on where it was.
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/sim-oracles");
+    let cache = if fresh { Cache::default() } else { Cache::shipped() }.and_directory(kept);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let options = Options { seeds: 1, threads, effort: Effort::Full, cache: cache.clone() };
     let mut entries = Suite::All.entries(Draw::default())?;

@@ -46,6 +46,23 @@ const FIRST: [(&str, u32, f64); 8] = [
 /// Size and concurrency of whoever needs no others.
 const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
 
+/// The names of all that can compete.
+#[must_use]
+pub const fn names() -> &'static [&'static str] {
+    &ControllerSettings::NAMES
+}
+
+/// The name of the library's default.
+#[must_use]
+pub fn default_name() -> &'static str {
+    let default = std::mem::discriminant(&ControllerSettings::default());
+    let is_default = |name: &&&str| {
+        ControllerSettings::by_name(name)
+            .is_some_and(|settings| std::mem::discriminant(&settings) == default)
+    };
+    names().iter().find(is_default).copied().unwrap_or("fixed")
+}
+
 impl Contender {
     /// The contender of that name in that scenario, with the scenario's target. `aimd` is the plain
     /// rule, without start-up. Bounds of the scenario that are narrower narrow the first plan.

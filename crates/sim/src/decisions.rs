@@ -6,13 +6,14 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
 use tidegate::Decision;
 
 use crate::row::PlanFound;
 use crate::run::Run;
 
 /// One or several decisions in a row that are alike.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Step {
     /// When the first of them was made, in seconds.
     pub from_s: f64,
