@@ -9,6 +9,7 @@ use tidegate::Bounds;
 
 use crate::backend::Site;
 use crate::backend::http::Http;
+use crate::backend::postgres::Postgres;
 use crate::backend::sqlite::Sqlite;
 use crate::record::{Latency, Target};
 use crate::source::Source;
@@ -19,6 +20,8 @@ use crate::standin::Service;
 pub(crate) enum Kind {
     /// An embedded database in a file
     Sqlite,
+    /// A server of our own, written to by COPY
+    Postgres,
     /// The HTTP stand-in, in a process of its own
     Http,
 }
@@ -28,6 +31,7 @@ impl Kind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
             Self::Http => "http",
         }
     }
@@ -35,7 +39,7 @@ impl Kind {
     /// The latency that is allowed, if nobody says otherwise.
     const fn target_ms(self) -> f64 {
         match self {
-            Self::Sqlite => 50.0,
+            Self::Sqlite | Self::Postgres => 50.0,
             Self::Http => 100.0,
         }
     }
@@ -88,6 +92,12 @@ pub(crate) struct Case {
     /// Most attempts in flight that a plan may ask for
     #[arg(long, default_value_t = 16)]
     pub concurrency_max: u32,
+    /// Round trip of a network that is put between the client and PostgreSQL, in milliseconds
+    #[arg(long, default_value_t = 0.0)]
+    pub round_trip_ms: f64,
+    /// Gives PostgreSQL's table the unique index that exactly-once delivery has
+    #[arg(long)]
+    pub indexed: bool,
     /// Where database files go [default: the system's directory for temporary files]
     #[arg(long)]
     pub directory: Option<PathBuf>,
@@ -145,6 +155,12 @@ impl Case {
     pub(crate) async fn site(&self) -> anyhow::Result<Box<dyn Site>> {
         Ok(match self.backend {
             Kind::Sqlite => Box::new(Sqlite::start(self.directory.as_deref())?),
+            Kind::Postgres => {
+                let ms = self.round_trip_ms;
+                ensure!((0.0..=1_000.0).contains(&ms), "--round-trip-ms is {ms}: 0 to 1000");
+                let round_trip = Duration::from_secs_f64(ms / 1e3);
+                Box::new(Postgres::start(round_trip, self.indexed).await?)
+            }
             Kind::Http => Box::new(Http::start(self.service).await?),
         })
     }

@@ -82,6 +82,11 @@ enum What {
 
 #[derive(Debug, Subcommand)]
 enum Neighbour {
+    /// Is busy, and writes to this server
+    Postgres {
+        /// Its URL
+        url: String,
+    },
     /// Writes to this database file
     Sqlite {
         /// The file
@@ -104,6 +109,7 @@ fn run(what: What) -> anyhow::Result<()> {
         What::Rounds(options) => runtime()?.block_on(rounds::run(&options)),
         What::Sweep(options) => runtime()?.block_on(sweep::run(&options)),
         What::StandIn(service) => standin::run(service),
+        What::Neighbour { of: Neighbour::Postgres { url } } => neighbour::postgres(&url),
         What::Neighbour { of: Neighbour::Sqlite { path } } => neighbour::sqlite(&path),
     }
 }

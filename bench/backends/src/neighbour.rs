@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
-use crate::backend::sqlite;
+use crate::backend::{postgres, sqlite};
 use crate::child;
 use crate::rows::rows;
 
+/// Threads that a neighbour keeps busy.
+const BUSY: usize = 2;
 /// Rows of a neighbour's transaction in SQLite.
 const SQLITE_ROWS: u32 = 5_000;
 
@@ -29,6 +31,22 @@ pub(crate) fn sqlite(path: &Path) -> anyhow::Result<()> {
         next += i64::from(SQLITE_ROWS);
     }
     Ok(())
+}
+
+/// In a child: keeps two threads busy and copies rows into a table of its own, until the parent
+/// wants it to end.
+pub(crate) fn postgres(url: &str) -> anyhow::Result<()> {
+    let over = over_at_the_end()?;
+    for _ in 0..BUSY {
+        let over = Arc::clone(&over);
+        std::thread::Builder::new().spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        })?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(postgres::keep_writing(url, || over.load(Ordering::Relaxed)))
 }
 
 /// Becomes true when the parent wants this process to end.

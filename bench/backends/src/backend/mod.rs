@@ -3,12 +3,14 @@
 //! | backend | an attempt is | concurrency is |
 //! |---|---|---|
 //! | [`sqlite`] | one transaction of prepared inserts | connections, each with its thread, that queue on the lock |
+//! | [`postgres`] | one binary COPY | connections of a pool, all open beforehand |
 //! | [`http`] | one POST of lines of JSON | keep-alive connections |
 //!
 //! A new backend is a file here, an implementation of both traits, and a row above.
 
-pub mod http;
-pub mod sqlite;
+pub(crate) mod http;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
 use std::pin::Pin;
 use std::sync::Arc;
