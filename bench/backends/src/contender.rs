@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use tidegate::control::aimd;
 use tidegate::{Bounds, Controller, ControllerSettings, Epoch, Plan};
 
 /// How long a batch waits for company where items arrive one by one, as in the simulator.
@@ -45,8 +44,10 @@ impl std::fmt::Display for Static {
 pub(crate) struct Contender {
     /// Its name in tables, files and results.
     pub name: String,
-    /// The plan, if it is one that never changes.
-    pub fixed: Option<Static>,
+    /// Whether it is a plan that never changes.
+    pub is_static: bool,
+    /// Whether it is bare loops, without engine and controller.
+    pub is_bare: bool,
     settings: ControllerSettings,
     first: Static,
 }
@@ -56,30 +57,38 @@ impl Contender {
     pub(crate) fn fixed(plan: Static) -> Self {
         Self {
             name: plan.to_string(),
-            fixed: Some(plan),
+            is_static: true,
+            is_bare: false,
             settings: ControllerSettings::Fixed,
             first: plan,
         }
     }
 
-    /// Whether it is a plan that never changes.
-    pub(crate) const fn is_static(&self) -> bool {
-        self.fixed.is_some()
+    /// The plan it begins with.
+    pub(crate) const fn first(&self) -> Static {
+        self.first
     }
 
     /// The contender that `spec` names, with `target` as its target.
     ///
-    /// `NAME` or `NAME:SIZExCONCURRENCY`, which is the plan to begin with. Without it every
-    /// controller begins with 100 × 4, which is nobody's best guess; `fixed` needs one. `aimd` is
-    /// the plain rule, without a start-up of its own; `aimd-startup` has it.
+    /// `NAME` or `NAME:SIZExCONCURRENCY`, which is the plan to begin with. Without it AIMD begins
+    /// with 100 × 4 and every other controller with 100 × 1. `aimd` is the plain rule, without a
+    /// start-up of its own; `aimd-startup` has it. `fixed` and `bare` need a plan: `bare` is loops
+    /// that write without engine and controller.
     pub(crate) fn parse(spec: &str, target: Duration) -> anyhow::Result<Self> {
         let (name, plan) = match spec.split_once(':') {
             Some((name, plan)) => (name, Some(plan.parse::<Static>()?)),
             None => (spec, None),
         };
-        if name == "fixed" {
-            let plan = plan.context("fixed needs its plan, as in fixed:1000x4")?;
-            return Ok(Self::fixed(plan));
+        if name == "fixed" || name == "bare" {
+            let plan =
+                plan.with_context(|| format!("{name} needs its plan, as in {name}:1000x4"))?;
+            let fixed = Self::fixed(plan);
+            return Ok(if name == "fixed" {
+                fixed
+            } else {
+                Self { name: format!("bare {plan}"), is_static: false, is_bare: true, ..fixed }
+            });
         }
         let bare = name.strip_suffix("-startup").unwrap_or(name);
         let Some(mut settings) = ControllerSettings::by_name(bare) else {
@@ -88,9 +97,22 @@ impl Contender {
                 ControllerSettings::NAMES.join(", ")
             );
         };
-        aim(&mut settings, target, name != bare)?;
-        let first = plan.unwrap_or(Static { size: 100, concurrency: 4 });
-        Ok(Self { name: spec.to_owned(), fixed: None, settings, first })
+        let mut concurrency = 1;
+        if let ControllerSettings::Aimd(aimd) = &mut settings {
+            concurrency = 4;
+            if name == bare {
+                aimd.startup = 1.0;
+            }
+        } else {
+            ensure!(name == bare, "only aimd has a start-up that can be left out");
+        }
+        Ok(Self {
+            name: spec.to_owned(),
+            is_static: false,
+            is_bare: false,
+            settings: settings.with_target(target),
+            first: plan.unwrap_or(Static { size: 100, concurrency }),
+        })
     }
 
     /// The controller, ready to begin.
@@ -107,22 +129,6 @@ impl Contender {
     }
 }
 
-/// Tells a controller which latency is allowed.
-fn aim(settings: &mut ControllerSettings, target: Duration, startup: bool) -> anyhow::Result<()> {
-    match settings {
-        ControllerSettings::Aimd(aimd) => {
-            let usual = aimd::Settings::default().startup;
-            *aimd = aimd::Settings {
-                target,
-                startup: if startup { usual } else { 1.0 },
-                ..aimd.clone()
-            };
-        }
-        _ => ensure!(!startup, "only aimd has a start-up that can be left out"),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,7 +138,7 @@ mod tests {
     #[test]
     fn a_contender_has_the_name_and_the_plan_it_was_given() {
         let fixed = Contender::parse("fixed:1000x4", TARGET).unwrap();
-        assert_eq!((fixed.name.as_str(), fixed.is_static()), ("1000x4", true));
+        assert_eq!((fixed.name.as_str(), fixed.is_static), ("1000x4", true));
         let aimd = Contender::parse("aimd:250x2", TARGET).unwrap();
         let mut controller = aimd.build(&Bounds::default()).unwrap();
         let plan = controller.start(tidegate::Moment::ZERO);

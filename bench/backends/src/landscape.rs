@@ -58,7 +58,8 @@ pub(crate) fn svg(landscape: &Landscape) -> String {
         }
     }
     for (column, size) in (0..).zip(&sizes) {
-        let (x, y) = (LEFT + CELL.0 * column + CELL.0 / 2, TOP + CELL.1 * count(&concurrencies) + 16);
+        let (x, y) =
+            (LEFT + CELL.0 * column + CELL.0 / 2, TOP + CELL.1 * count(&concurrencies) + 16);
         let _ = writeln!(out, "<text x=\"{x}\" y=\"{y}\">{size}</text>");
     }
     let _ = writeln!(

@@ -11,14 +11,15 @@
 //! | question | module |
 //! |---|---|
 //! | what is measured? | [`case`], [`source`], [`contender`] |
-//! | how does the engine run in real time? | [`drive`], [`clock`] |
+//! | how does the engine run in real time? | [`drive`], [`clock`]; beside it, without an engine: [`bare`] |
 //! | what is written to? | [`backend`], [`standin`], [`rows`] |
 //! | who disturbs it? | [`neighbour`], in a [`child`] process |
 //! | how good was it? | [`record`], [`figures`], [`results`], [`cpu`] |
-//! | how is it told? | [`table`], [`trace`], [`machine`] |
+//! | how is it told? | [`table`], [`landscape`], [`report`], [`trace`], [`machine`] |
 //! | what is done, in which order? | [`sweep`], [`rounds`], [`measure`] |
 
 mod backend;
+mod bare;
 mod case;
 mod child;
 mod clock;
@@ -26,10 +27,12 @@ mod contender;
 mod cpu;
 mod drive;
 mod figures;
+mod landscape;
 mod machine;
 mod measure;
 mod neighbour;
 mod record;
+mod report;
 mod results;
 mod rounds;
 mod rows;
@@ -63,12 +66,15 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum What {
     /// Runs contenders in interleaved rounds
     Rounds(rounds::Options),
+    /// Measures bare loops of 5,000 rows a batch, and the same plan through the engine
+    Ceiling(rounds::Ceiling),
     /// Looks for the best static plan, over size and concurrency
     Sweep(sweep::Options),
+    /// Collects results into a page, its figures and its pictures
+    Report(report::Options),
     /// The HTTP stand-in, for a parent process
     #[command(hide = true)]
     StandIn(standin::Service),
@@ -107,7 +113,9 @@ fn main() -> ExitCode {
 fn run(what: What) -> anyhow::Result<()> {
     match what {
         What::Rounds(options) => runtime()?.block_on(rounds::run(&options)),
+        What::Ceiling(ceiling) => runtime()?.block_on(rounds::run(&ceiling.into())),
         What::Sweep(options) => runtime()?.block_on(sweep::run(&options)),
+        What::Report(options) => report::run(&options),
         What::StandIn(service) => standin::run(service),
         What::Neighbour { of: Neighbour::Postgres { url } } => neighbour::postgres(&url),
         What::Neighbour { of: Neighbour::Sqlite { path } } => neighbour::sqlite(&path),

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tidegate::Moment;
 
 use crate::backend::Site;
+use crate::bare;
 use crate::clock::Clock;
 use crate::contender::Contender;
 use crate::cpu;
@@ -46,7 +47,13 @@ pub(crate) async fn measure(
         || (cpu::of_this_process() - site.cpu_here().min(cpu::of_this_process()), site.cpu());
     let before = accounts();
     let clock = Clock::start();
-    let driving = drive(contender, setup, Arc::clone(&backend), clock);
+    let driving = async {
+        if contender.is_bare {
+            bare::drive(contender.first(), setup, &backend, clock).await
+        } else {
+            drive(contender, setup, Arc::clone(&backend), clock).await
+        }
+    };
     let disturbing = disturb(site, clock, disturbed);
     let (run, disturbed) = tokio::try_join!(driving, disturbing)?;
     let after = accounts();

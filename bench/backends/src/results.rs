@@ -111,7 +111,6 @@ impl RunFigures {
     }
 
     /// Processor seconds a million delivered items: of the client, and of the backend.
-    #[expect(clippy::cast_precision_loss, reason = "counts of a short run")]
     pub(crate) fn cpu_per_million(&self, seconds: f64) -> (f64, f64) {
         let delivered = self.phases.get(&Phase::Whole).map_or(0.0, |whole| whole.delivered);
         let millions = delivered * seconds / 1e6;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 
 use crate::backend::Site;
-use crate::case::Case;
+use crate::case::{Case, Kind};
 use crate::contender::Contender;
 use crate::drive::Setup;
 use crate::figures::Figures;
@@ -28,9 +28,12 @@ pub(crate) struct Options {
     #[command(flatten)]
     case: Case,
     /// Who competes, by commas: NAME, NAME:SIZExCONCURRENCY to begin with, fixed:SIZExCONCURRENCY,
-    /// or best, the best plans that survived the sweep of this case
+    /// bare:SIZExCONCURRENCY (loops without an engine), or best, the best plans that survived the sweep of this case
     #[arg(long = "controller", value_delimiter = ',', required = true)]
     controllers: Vec<String>,
+    /// Whose sweeps best is taken from, by commas [default: that of this case]
+    #[arg(long, value_delimiter = ',')]
+    sweep_of: Vec<String>,
     /// Interleaved rounds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
@@ -43,6 +46,44 @@ pub(crate) struct Options {
     /// Prints the decisions of this contender's first run
     #[arg(long)]
     timeline: Option<String>,
+}
+
+/// What to measure the ceiling of.
+#[derive(Debug, Args)]
+pub(crate) struct Ceiling {
+    #[command(flatten)]
+    case: Case,
+    /// Interleaved rounds
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Seconds of a run
+    #[arg(long, default_value_t = 5.0)]
+    round_seconds: f64,
+    /// Where results and traces go
+    #[arg(long, default_value = "target/backends")]
+    out: PathBuf,
+}
+
+/// What a careful engineer would tune by hand, and the same plan through the engine beside it.
+impl From<Ceiling> for Options {
+    fn from(ceiling: Ceiling) -> Self {
+        let Ceiling { mut case, rounds, round_seconds, out } = ceiling;
+        let controllers: &[&str] = match case.backend {
+            Kind::Sqlite => &["bare:5000x1", "fixed:5000x1"],
+            Kind::Postgres | Kind::Http => &["bare:5000x1", "bare:5000x2", "fixed:5000x2"],
+        };
+        let name = format!("ceiling-{}", case.name());
+        case.case = Some(name);
+        Self {
+            case,
+            controllers: controllers.iter().map(|one| (*one).to_owned()).collect(),
+            sweep_of: Vec::new(),
+            rounds,
+            round_seconds,
+            out,
+            timeline: None,
+        }
+    }
 }
 
 struct Rounds<'a> {
@@ -72,7 +113,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be made", traces.display()))?;
     let entry = |contender: &Contender| Entry {
         name: contender.name.clone(),
-        is_static: contender.is_static(),
+        is_static: contender.is_static,
         runs: Vec::new(),
         summary: std::collections::BTreeMap::new(),
     };
@@ -114,10 +155,13 @@ fn contenders(options: &Options, setup: &Setup) -> anyhow::Result<Vec<Contender>
     let mut contenders: Vec<Contender> = Vec::new();
     for spec in &options.controllers {
         let named = if spec == "best" {
-            sweep::survivors(&options.out, &options.case.name())?
-                .into_iter()
-                .map(Contender::fixed)
-                .collect()
+            let own = [options.case.name()];
+            let of = if options.sweep_of.is_empty() { &own[..] } else { &options.sweep_of };
+            let mut plans = Vec::new();
+            for case in of {
+                plans.extend(sweep::survivors(&options.out, case)?);
+            }
+            plans.into_iter().map(Contender::fixed).collect()
         } else {
             vec![Contender::parse(spec, setup.target.latency)?]
         };
@@ -186,7 +230,7 @@ impl Rounds<'_> {
             head.push(("disturbed_to_s", to.to_string()));
         }
         trace::write_attempts(&file(""), &head, &measured.run, measured.disturbed)?;
-        if contender.is_static() {
+        if contender.is_static {
             return Ok(());
         }
         trace::write_decisions(&file("-decisions"), &head, &measured.run)

@@ -6,6 +6,7 @@
 //! at most 3 % of its items miss the target there; the survivors are ordered by goodput. If none
 //! survives, the order is by goodput alone, and the result says so.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -18,7 +19,7 @@ use crate::contender::{Contender, Static};
 use crate::figures::{Figures, figures};
 use crate::measure::measure;
 use crate::rounds::{line, setup};
-use crate::{machine, say};
+use crate::{landscape, machine, say};
 
 /// Misses of a plan that survives.
 const MISSES_MAX: f64 = 0.03;
@@ -44,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.8)]
     cell_seconds: f64,
     /// How many of the best run again
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 6)]
     again: usize,
     /// Seconds of a longer run
     #[arg(long, default_value_t = 10.0)]
@@ -66,11 +67,11 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    const fn plan(&self) -> Static {
+    pub(crate) const fn plan(&self) -> Static {
         Static { size: self.size, concurrency: self.concurrency }
     }
 
-    fn survives(&self) -> bool {
+    pub(crate) fn survives(&self) -> bool {
         self.figures.miss_ratio <= MISSES_MAX && self.figures.goodput > 0.0
     }
 }
@@ -115,7 +116,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let site = case.site().await?;
     say!("{}: {}", case.name(), site.describe());
     let cells = play(site.as_ref(), case, &plans, options.cell_seconds).await?;
-    let best = best(&cells, options.again);
+    let best = best(&cells, options.again, setup(case, 1.0, 1)?.target.latency.as_secs_f64());
     let mut again = play(site.as_ref(), case, &best, options.again_seconds).await?;
     rank(&mut again);
     let landscape = Landscape {
@@ -133,7 +134,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let path = file(&options.out, &landscape.case);
     std::fs::write(&path, serde_json::to_string_pretty(&landscape)? + "\n")
         .with_context(|| format!("{} cannot be written", path.display()))?;
-    say!("landscape in {}", path.display());
+    let picture = path.with_extension("svg");
+    std::fs::write(&picture, landscape::svg(&landscape))
+        .with_context(|| format!("{} cannot be written", picture.display()))?;
+    say!("landscape in {} and {}", path.display(), picture.display());
     let lines = landscape.again.iter().map(|cell| {
         let fate = if cell.survives() { "survives" } else { "does not survive" };
         format!("{}: {} ({fate})\n", cell.plan(), line(Some(&cell.figures)))
@@ -164,9 +168,11 @@ async fn play(
     seconds: f64,
 ) -> anyhow::Result<Vec<Cell>> {
     let setup = setup(case, seconds, 1)?;
+    // A sweep for the disturbed phase is disturbed from beginning to end.
+    let disturbed = case.disturb.then_some((0.0, seconds));
     let mut cells = Vec::with_capacity(plans.len());
     for (number, plan) in (1..).zip(plans) {
-        let measured = measure(site, &Contender::fixed(*plan), &setup, None).await?;
+        let measured = measure(site, &Contender::fixed(*plan), &setup, disturbed).await?;
         let figures = figures(&measured.run.attempts, (0.0, seconds));
         say!("{number}/{}, {plan} for {seconds} s: {}", plans.len(), line(Some(&figures)));
         cells.push(Cell { size: plan.size, concurrency: plan.concurrency, figures });
@@ -174,11 +180,28 @@ async fn play(
     Ok(cells)
 }
 
-/// The plans with the highest goodput.
-fn best(cells: &[Cell], count: usize) -> Vec<Static> {
+/// The plans that run again: a third of them those with the highest goodput, which lie at the edge
+/// of the target; then, concurrency by concurrency, the best with room to spare, since a backend
+/// that stalls now and then punishes the edge; then whatever is next.
+fn best(cells: &[Cell], count: usize, target_s: f64) -> Vec<Static> {
     let mut order: Vec<&Cell> = cells.iter().collect();
     order.sort_by(|a, b| b.figures.goodput.total_cmp(&a.figures.goodput));
-    order.into_iter().take(count).map(Cell::plan).collect()
+    let mut concurrencies = BTreeSet::new();
+    let easy: Vec<&Cell> = order
+        .iter()
+        .copied()
+        .filter(|cell| {
+            cell.figures.p99_s <= target_s / 2.0 && concurrencies.insert(cell.concurrency)
+        })
+        .collect();
+    let mut plans: Vec<Static> = Vec::new();
+    let edge = order.iter().take(count.div_ceil(3));
+    for cell in edge.chain(&easy).chain(&order) {
+        if plans.len() < count && !plans.contains(&cell.plan()) {
+            plans.push(cell.plan());
+        }
+    }
+    plans
 }
 
 /// Those that survive first, each by goodput.
@@ -229,6 +252,24 @@ mod tests {
         rank(&mut cells);
         let order: Vec<u32> = cells.iter().map(|cell| cell.size).collect();
         assert_eq!(order, [3, 1, 2, 4]);
-        assert_eq!(best(&cells, 2).iter().map(|plan| plan.size).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn the_edge_and_the_best_with_room_of_each_concurrency_run_again() {
+        let cell = |size, concurrency, goodput, p99_s| Cell {
+            size,
+            concurrency,
+            figures: Figures { goodput, p99_s, ..Figures::default() },
+        };
+        let cells = [
+            cell(1, 1, 90.0, 0.049),
+            cell(2, 1, 60.0, 0.02),
+            cell(3, 1, 50.0, 0.01),
+            cell(4, 2, 80.0, 0.03),
+            cell(5, 2, 40.0, 0.02),
+        ];
+        let sizes: Vec<u32> = best(&cells, 3, 0.05).iter().map(|plan| plan.size).collect();
+        assert_eq!(sizes, [1, 2, 5]);
+        assert_eq!(best(&cells, 9, 0.05).len(), 5);
     }
 }
