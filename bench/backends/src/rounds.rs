@@ -13,7 +13,7 @@ use crate::case::{Case, Kind};
 use crate::contender::Contender;
 use crate::drive::Setup;
 use crate::figures::Figures;
-use crate::measure::{Measured, measure};
+use crate::measure::{Measured, measure, warm_up};
 use crate::record::{Attempt, Latency};
 use crate::results::{Entry, Phase, Results, RunFigures, Traces};
 use crate::trace::{self, Head};
@@ -127,6 +127,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     };
     let site = case.site().await?;
     say!("{}: {}", case.name(), site.describe());
+    warm_up(site.as_ref(), &rounds.setup, case.warm_up_seconds).await?;
     for round in 1..=options.rounds {
         rounds.round(site.as_ref(), round).await?;
     }

@@ -17,7 +17,7 @@ use crate::backend::Site;
 use crate::case::Case;
 use crate::contender::{Contender, Static};
 use crate::figures::{Figures, figures};
-use crate::measure::measure;
+use crate::measure::{measure, warm_up};
 use crate::rounds::{line, setup};
 use crate::{landscape, machine, say};
 
@@ -115,8 +115,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be made", options.out.display()))?;
     let site = case.site().await?;
     say!("{}: {}", case.name(), site.describe());
+    let setup = setup(case, 1.0, 1)?;
+    warm_up(site.as_ref(), &setup, case.warm_up_seconds).await?;
     let cells = play(site.as_ref(), case, &plans, options.cell_seconds).await?;
-    let best = best(&cells, options.again, setup(case, 1.0, 1)?.target.latency.as_secs_f64());
+    let best = best(&cells, options.again, setup.target.latency.as_secs_f64());
     let mut again = play(site.as_ref(), case, &best, options.again_seconds).await?;
     rank(&mut again);
     let landscape = Landscape {
