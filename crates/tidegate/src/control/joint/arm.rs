@@ -42,7 +42,7 @@ impl Arm {
 
     /// The logarithm of the items a second of one attempt in flight.
     pub(super) fn ln_rate(&self) -> f64 {
-        (self.items.max(1e-3) / self.seconds.max(1e-9)).ln()
+        (self.items.max(0.01 * self.n).max(1e-3) / self.seconds.max(1e-9)).ln()
     }
 
     /// The variance of that logarithm. Batches that are in flight together share their luck: it is

@@ -13,11 +13,13 @@ pub(super) struct Point {
     pub(super) concurrency: f64,
 }
 
-/// A comparison under way.
+/// A comparison under way. The base keeps moving with its size, and the other with it.
 #[derive(Debug, Clone)]
 pub(super) struct Duel {
-    pub(super) base: Point,
-    pub(super) other: Point,
+    /// How much larger the other's batches are, as a logarithm.
+    offset: f64,
+    /// Concurrency of the base and of the other.
+    slots: [f64; 2],
     /// What the other must deliver more, as a logarithm, to win.
     threshold: f64,
     /// Standard errors that the other must be above the threshold by.
@@ -61,8 +63,8 @@ impl Duel {
     ) -> Self {
         let widest = base.concurrency.max(other.concurrency);
         Self {
-            base,
-            other,
+            offset: other.ln_size - base.ln_size,
+            slots: [base.concurrency, other.concurrency],
             threshold,
             doubt,
             spread,
@@ -80,9 +82,24 @@ impl Duel {
         OTHER_FIRST.get(self.block % 4) == Some(&1)
     }
 
-    /// The plan in force.
-    pub(super) fn point(&self) -> Point {
-        if self.is_other() { self.other } else { self.base }
+    /// The plan of an arm where the base has this size.
+    pub(super) fn point(&self, ln_size: f64, other: bool) -> Point {
+        let [base, more] = self.slots;
+        if other {
+            Point { ln_size: ln_size + self.offset, concurrency: more }
+        } else {
+            Point { ln_size, concurrency: base }
+        }
+    }
+
+    /// Whether batches are still left out, because others were in flight with them.
+    pub(super) fn is_skipping(&self) -> bool {
+        self.skip > 0.0
+    }
+
+    fn widest(&self) -> f64 {
+        let [base, other] = self.slots;
+        base.max(other).ceil()
     }
 
     /// A full batch of the arm in force was answered after `seconds`, `items` of it in time.
@@ -108,7 +125,7 @@ impl Duel {
         if self.is_other() == was_other {
             return Step::Go;
         }
-        self.skip = self.base.concurrency.max(self.other.concurrency).ceil();
+        self.skip = self.widest();
         Step::Switch
     }
 
@@ -117,7 +134,8 @@ impl Duel {
         if base.batches() == 0.0 || other.batches() == 0.0 {
             return None;
         }
-        let slots = (self.other.concurrency / self.base.concurrency).ln();
+        let [few, many] = self.slots;
+        let slots = (many / few).ln();
         let gain = other.ln_rate() - base.ln_rate() + slots;
         let error = (base.variance_given(self.spread) + other.variance_given(self.spread)).sqrt();
         let clear = match self.block {

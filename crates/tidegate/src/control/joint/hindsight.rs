@@ -1,6 +1,6 @@
 //! Were smaller batches faster? What sizes delivered on the way is known for nothing.
 //!
-//! Rates by size, a quarter in logarithms apart, are kept for as long as the concurrency stays and for
+//! Rates by size, an eighth in logarithms apart, are kept for as long as the concurrency stays and for
 //! some hundred batches. A smaller size that did clearly better is no proof, because the backend
 //! may have been faster then: it is a reason to ask now.
 
@@ -14,7 +14,7 @@ pub(super) struct Hindsight {
 }
 
 /// Width of a bin, as a logarithm.
-const WIDTH: f64 = 0.25;
+const WIDTH: f64 = 0.125;
 /// Batches after which a rate is too old.
 const OLD: u32 = 300;
 /// What a smaller size must have delivered more, as a logarithm, and by how many errors.
@@ -28,11 +28,11 @@ impl Default for Hindsight {
 }
 
 impl Hindsight {
-    const BINS: usize = 56;
+    const BINS: usize = 112;
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 56")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 112")]
     fn place(ln_size: f64) -> usize {
-        (ln_size.max(0.0) / WIDTH).min(55.0) as usize
+        (ln_size.max(0.0) / WIDTH).min(111.0) as usize
     }
 
     /// A full batch of that size delivered `items` in time, in `seconds`.
@@ -62,7 +62,7 @@ impl Hindsight {
             arm.ln_rate() - here.ln_rate() - ERRORS * error
         };
         let best = recent.max_by(|(_, one), (_, other)| gain(&one.0).total_cmp(&gain(&other.0)))?;
-        #[expect(clippy::cast_precision_loss, reason = "below 56")]
+        #[expect(clippy::cast_precision_loss, reason = "below 112")]
         let middle = (best.0 as f64 + 0.5) * WIDTH;
         (gain(&best.1.0) > MORE).then_some(middle)
     }
@@ -80,14 +80,14 @@ mod tests {
     #[test]
     fn a_cliff_shows_on_the_way_up() {
         let mut hindsight = Hindsight::default();
-        for step in 0..40 {
-            let size = 500.0 * 1.1f64.powi(step);
+        for step in 0..76 {
+            let size = 500.0 * 1.1f64.powi(step / 2);
             let spilled = if size > 5000.0 { 8e-9 * size * size } else { 0.0 };
             for _ in 0..3 {
                 hindsight.push(size.ln(), size, 0.002 + 20e-6 * size + spilled);
             }
         }
-        let better = hindsight.better(18_000f64.ln()).unwrap().exp();
+        let better = hindsight.better(17_003f64.ln()).unwrap().exp();
         assert!((2000.0..6500.0).contains(&better), "{better}");
         assert_eq!(hindsight.better(4000f64.ln()), None);
         hindsight.forget();

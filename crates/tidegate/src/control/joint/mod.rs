@@ -40,7 +40,7 @@ use duel::{Point, Step};
 use hindsight::Hindsight;
 use margin::Margin;
 use rounds::{Rounds, Said};
-use search::{Room, Search};
+use search::{Axis, Room, Search};
 use size::Size;
 use startup::{Answer, Next, Startup};
 
@@ -113,6 +113,19 @@ pub struct Joint {
     timeouts: u32,
 }
 
+/// A full batch of the plan in force, as the machines see it.
+struct Answered {
+    /// Items delivered in time.
+    timely: f64,
+    seconds: f64,
+    ln_latency: f64,
+    /// How far the latency is below what is allowed, as a logarithm.
+    room: f64,
+    late: bool,
+    /// The logarithm of the items that were sent.
+    ln_sent: f64,
+}
+
 impl Joint {
     /// The controller, beginning with the plan `first`.
     ///
@@ -162,7 +175,8 @@ impl Joint {
         let (least, most) = (self.ln_least(), self.ln_most());
         self.size.hold_within(least, most.max(least));
         let base = Point { ln_size: self.size.ln(), concurrency: self.concurrency };
-        let point = self.search.duel().map_or(base, |(_, duel)| duel.point());
+        let duel = self.search.duel().map(|(_, duel)| duel);
+        let point = duel.map_or(base, |duel| duel.point(self.size.ln(), duel.is_other()));
         if fresh {
             self.skip = point.concurrency.ceil();
             self.margin.break_off();
@@ -182,11 +196,11 @@ impl Joint {
         size
     }
 
-    fn starting(&mut self, sample: &Sample, timely: f64, ln_latency: f64) -> Option<Change> {
+    fn starting(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
         let answer = Answer {
-            items: timely,
-            seconds: ln_latency.exp(),
-            room: self.ln_allowed() - ln_latency,
+            items: answer.timely,
+            seconds: answer.seconds,
+            ln_allowed: self.ln_allowed(),
             at_bound: self.size.ln() >= self.ln_most() - 1e-9,
             concurrency: self.concurrency,
             concurrency_max: self.bounds.concurrency_max,
@@ -226,6 +240,9 @@ impl Joint {
             }
             Said::Slow => None,
             Said::Changed(by) => {
+                if let Some(change) = self.slow_in_duel(sample) {
+                    return Some(change);
+                }
                 let by = by.max(-1.4);
                 self.margin.unlearn(self.taught);
                 self.size.jump(by);
@@ -239,43 +256,67 @@ impl Joint {
         }
     }
 
-    fn dueling(&mut self, sample: &Sample, timely: f64, seconds: f64) -> Option<Change> {
-        let (_, duel) = self.search.duel_mut()?;
-        let saturated = f64::from(sample.sent.in_flight) >= duel.point().concurrency.floor();
-        if !saturated {
-            return None;
-        }
-        match duel.push(timely, seconds) {
-            Step::Go => None,
-            Step::Switch => {
-                let said = words::switched(duel);
-                self.ask(true, said)
-            }
-            Step::Done { won, gain } => {
-                let was_other = duel.point() == duel.other;
-                let found = self.search.conclude(sample.at, won, gain)?;
-                if won {
-                    self.hindsight.forget();
-                    self.concurrency = found.other.concurrency;
-                    self.size.set(found.other.ln_size);
-                }
-                self.rounds.restart(sample.at);
-                self.ask(was_other || won, words::found(&found))
-            }
+    /// Slow rounds while an arm was tried are that arm's, where they may be.
+    fn slow_in_duel(&mut self, sample: &Sample) -> Option<Change> {
+        let (axis, duel) = self.search.duel()?;
+        match (axis, duel.is_other()) {
+            (_, true) => self.decide(sample, false, -0.7),
+            (Axis::Smaller, false) => self.decide(sample, true, 0.7),
+            _ => None,
         }
     }
 
-    /// Moves the size by a batch of the plan in force, and asks a question when it is time.
-    fn settled(&mut self, sample: &Sample, sent: f64, room: f64) -> Option<Change> {
-        self.size.vote(sent, sent + room - self.size.ln(), self.concurrency);
+    /// A batch of a duel's arm; those of the base arm still teach the base.
+    fn dueling(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
+        let ln_size = self.size.ln();
+        let (_, duel) = self.search.duel_mut()?;
+        let slots = duel.point(ln_size, duel.is_other()).concurrency.floor();
+        if f64::from(sample.sent.in_flight) < slots {
+            return None;
+        }
+        let of_base = !duel.is_other() && !duel.is_skipping();
+        match duel.push(answer.timely, answer.seconds) {
+            Step::Go if of_base => {
+                self.teach(sample, answer);
+                self.follow(sample)
+            }
+            Step::Go => None,
+            Step::Switch => {
+                let said = words::switched(duel, ln_size);
+                self.rounds.restart(sample.at);
+                self.ask(true, said)
+            }
+            Step::Done { won, gain } => self.decide(sample, won, gain),
+        }
+    }
+
+    /// Puts the result of a duel into force.
+    fn decide(&mut self, sample: &Sample, won: bool, gain: f64) -> Option<Change> {
+        let was_other = self.search.duel()?.1.is_other();
+        let found = self.search.conclude(sample.at, self.size.ln(), won, gain)?;
+        if won {
+            self.hindsight.forget();
+            self.concurrency = found.other.concurrency;
+            self.size.set(found.other.ln_size);
+        }
+        self.rounds.restart(sample.at);
+        self.ask(was_other || won, words::found(&found))
+    }
+
+    /// A batch of the plan in force moves the margin and the size.
+    fn teach(&mut self, sample: &Sample, answer: &Answered) {
+        let &Answered { timely, seconds, ln_latency, room, late, ln_sent } = answer;
+        if self.settings.parts.margin {
+            self.margin.learn(sample, ln_latency, late);
+        }
+        self.hindsight.push(ln_sent, timely, seconds);
+        self.size.vote(ln_sent, ln_sent + room - self.size.ln(), self.concurrency);
         let (least, most) = (self.ln_least(), self.ln_most());
         self.size.hold_within(least, most.max(least));
-        let at_most = self.size.ln() >= most - 0.01;
-        if self.search.is_due(sample.at)
-            && let Some(change) = self.question(sample, at_most)
-        {
-            return Some(change);
-        }
+    }
+
+    /// The plan follows the size when that has moved enough to be worth a decision.
+    fn follow(&mut self, sample: &Sample) -> Option<Change> {
         let size = self.whole(self.size.ln());
         let moved = (f64::from(size) / f64::from(self.plan.batch_size)).ln().abs();
         if moved < 0.03 || size == self.plan.batch_size {
@@ -286,7 +327,8 @@ impl Joint {
     }
 
     /// Asks whether another plan is better, if the size has settled or is in doubt.
-    fn question(&mut self, sample: &Sample, at_most: bool) -> Option<Change> {
+    fn question(&mut self, sample: &Sample) -> Option<Change> {
+        let at_most = self.size.ln() >= self.ln_most() - 0.01;
         let parts = self.settings.parts;
         let base = Point { ln_size: self.size.ln(), concurrency: self.concurrency };
         let room = Room {
@@ -312,27 +354,30 @@ impl Joint {
         let ln_latency = seconds.ln();
         let late = ln_latency > self.ln_target;
         let delivered = f64::from(sample.outcome.delivered(sample.sent.items));
-        let timely = if late { 0.0 } else { delivered };
-        let room = self.ln_allowed() - ln_latency;
+        let answer = Answered {
+            timely: if late { 0.0 } else { delivered },
+            seconds,
+            ln_latency,
+            room: self.ln_allowed() - ln_latency,
+            late,
+            ln_sent: f64::from(sample.sent.items.max(1)).ln(),
+        };
         if self.startup.is_some() {
-            return self.starting(sample, timely, ln_latency);
+            return self.starting(sample, &answer);
         }
-        if let Some(change) = self.watch(sample, room) {
+        if let Some(change) = self.watch(sample, answer.room) {
             return Some(change);
         }
         if self.search.duel().is_some() {
-            return self.dueling(sample, timely, seconds);
+            return self.dueling(sample, &answer);
         }
         if self.skip > 0.0 {
             self.skip -= 1.0;
             return None;
         }
-        if self.settings.parts.margin {
-            self.margin.learn(sample, ln_latency, late);
-        }
-        let ln_sent = f64::from(sample.sent.items.max(1)).ln();
-        self.hindsight.push(ln_sent, timely, seconds);
-        self.settled(sample, ln_sent, room)
+        self.teach(sample, &answer);
+        let asked = if self.search.is_due(sample.at) { self.question(sample) } else { None };
+        asked.or_else(|| self.follow(sample))
     }
 
     fn too_large(&mut self, sample: &Sample) -> Option<Change> {

@@ -49,8 +49,8 @@ pub(super) struct Answer {
     /// Items delivered in time.
     pub(super) items: f64,
     pub(super) seconds: f64,
-    /// How far the latency is below what is allowed, as a logarithm.
-    pub(super) room: f64,
+    /// The logarithm of what is allowed, in seconds.
+    pub(super) ln_allowed: f64,
     /// Whether the size is as large as it may be.
     pub(super) at_bound: bool,
     pub(super) concurrency: f64,
@@ -75,11 +75,12 @@ impl Startup {
         }
         self.arm.push(answer.items, answer.seconds);
         let c = answer.concurrency;
-        let tight = answer.room < 0.3;
+        let room = answer.ln_allowed - self.arm.mean().max(1e-6).ln();
+        let tight = room < 0.3;
         let needed = match self.phase {
             _ if tight => c.ceil().max(2.0),
             Phase::Grow(_) => c.ceil().max(3.0),
-            Phase::Widen(..) => c.ceil().max(6.0),
+            Phase::Widen(..) => c.ceil().max(8.0),
         };
         if self.arm.batches() < needed {
             return Next::Go;
@@ -88,11 +89,12 @@ impl Startup {
         match self.phase {
             Phase::Grow([before, last]) => {
                 let flat = before.is_some_and(|before| rate - before < LITTLE);
-                // The rate before is that of a doubling of concurrency too: a few batches more.
-                if flat && self.arm.batches() < 6.0 {
+                let grows = !flat && !tight && room > 0.7 && !answer.at_bound;
+                // The doubling of concurrency is held against this rate: a few batches more.
+                if !grows && !tight && self.arm.batches() < 8.0 {
                     return Next::Go;
                 }
-                if !flat && !tight && answer.room > 0.7 && !answer.at_bound {
+                if grows {
                     self.phase = Phase::Grow([last, Some(rate)]);
                     self.again(c);
                     return Next::Grow;
@@ -101,7 +103,11 @@ impl Startup {
             }
             Phase::Widen(before, was) => {
                 let gain = rate - before;
-                if gain > MUCH && answer.room > 0.0 {
+                let in_doubt = (0.1..0.5).contains(&gain);
+                if in_doubt && !tight && self.arm.batches() < 2.0 * needed {
+                    return Next::Go;
+                }
+                if gain > MUCH && room > 0.0 {
                     return self.widen(rate, answer, gain);
                 }
                 let kept = if gain > SOME { (was * 1.4).round() } else { was };
@@ -135,7 +141,7 @@ mod tests {
             let answer = Answer {
                 items: size,
                 seconds,
-                room: (0.06 / seconds).ln(),
+                ln_allowed: 0.06f64.ln(),
                 at_bound: false,
                 concurrency: c,
                 concurrency_max: most,

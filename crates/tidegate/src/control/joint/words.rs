@@ -18,6 +18,8 @@ fn better_or_worse(gain: f64) -> String {
     let share = percent(gain);
     if share < 0.5 {
         "as good".to_owned()
+    } else if gain > 1.5 {
+        "many times faster".to_owned()
     } else if gain > 0.0 {
         format!("{share:.0} % faster")
     } else {
@@ -79,8 +81,8 @@ pub(super) fn asked(axis: Axis, base: &Point, other: &Point) -> Text {
     }
 }
 
-pub(super) fn switched(duel: &Duel) -> Text {
-    let Point { ln_size, concurrency } = duel.point();
+pub(super) fn switched(duel: &Duel, ln_size: f64) -> Text {
+    let Point { ln_size, concurrency } = duel.point(ln_size, duel.is_other());
     let size = ln_size.exp();
     if duel.is_other() {
         format!("trying {size:.0} × {concurrency} again").into()
