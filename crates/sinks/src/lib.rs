@@ -4,10 +4,20 @@
 //! |---|---|
 //! | What must every sink promise and answer? | [`contract`] |
 //! | How do events reach a SQLite database exactly once? | [`sqlite`] |
+//! | How do events reach a PostgreSQL database exactly once? | [`postgres`] |
+//! | How do fields become columns of a table that is there? | [`mapping`] |
 //! | What does everything before a sink cost? | [`Blackhole`] |
 
 mod blackhole;
 pub mod contract;
+#[cfg(feature = "postgres")]
+pub mod mapping;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod recent;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod shape;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
