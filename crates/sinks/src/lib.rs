@@ -4,12 +4,28 @@
 //! |---|---|
 //! | What must every sink promise and answer? | [`contract`] |
 //! | How do events reach a SQLite database exactly once? | [`sqlite`] |
+//! | How do events reach an HTTP API? | [`http`] |
+//! | How do events reach a file? | [`file`] |
+//! | How do events reach whoever reads our standard output? | [`stdout`] |
+//! | How does a batch become JSON? | [`json`] |
 //! | What does everything before a sink cost? | [`Blackhole`] |
 
 mod blackhole;
 pub mod contract;
+#[cfg(feature = "lines")]
+pub mod file;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(any(feature = "http", feature = "lines"))]
+pub mod json;
+#[cfg(feature = "lines")]
+mod serial;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "http", feature = "lines"))]
+mod stage;
+#[cfg(feature = "lines")]
+pub mod stdout;
 
 pub use blackhole::Blackhole;
 pub use contract::{
