@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
 use tokio::sync::watch;
 
 /// All that came in so far.
@@ -45,20 +44,20 @@ impl Received {
 }
 
 /// An item that was taken.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     /// How often.
     pub times: u32,
-    /// What it was the first time.
-    pub value: Value,
+    /// Its JSON, as it came the first time.
+    pub text: String,
 }
 
 impl Ledger {
     /// Takes an item.
-    pub(super) fn take(&mut self, id: &str, value: &Value) {
+    pub(super) fn take(&mut self, id: &str, text: &str) {
         self.item_count += 1;
         let taken = self.items.entry(id.to_owned());
-        taken.or_insert_with(|| Taken { times: 0, value: value.clone() }).times += 1;
+        taken.or_insert_with(|| Taken { times: 0, text: text.to_owned() }).times += 1;
     }
 }
 

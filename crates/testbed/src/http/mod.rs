@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
 pub use behaviour::{Answers, Behaviour, Deed, Poison, Random, Rate, Reply, Service};
@@ -31,6 +32,19 @@ pub use ledger::{Ledger, Received};
 use serve::Server;
 
 /// A running server. It ends, and cuts its connections, when this is dropped.
+///
+/// ```
+/// use tidegate_testbed::http::{Behaviour, Deed, HttpBackend};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let backend = HttpBackend::start(Behaviour::default())?;
+/// backend.script([Deed::status(503), Deed::TakeAndDrop]);
+/// assert!(backend.url("/events").ends_with("/events"));
+/// assert_eq!(backend.ledger().request_count, 0);
+/// # Ok(())
+/// # }
+/// ```
 pub struct HttpBackend {
     server: Arc<Server>,
     address: SocketAddr,
@@ -44,9 +58,9 @@ impl HttpBackend {
     ///
     /// # Errors
     ///
-    /// What the system says when there is no port.
-    pub async fn start(behaviour: Behaviour) -> io::Result<Self> {
-        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), behaviour).await
+    /// What the system says when there is no port; that there is no runtime, if there is none.
+    pub fn start(behaviour: Behaviour) -> io::Result<Self> {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), behaviour)
     }
 
     /// Starts on this address: where another one was before, for instance.
@@ -54,8 +68,8 @@ impl HttpBackend {
     /// # Errors
     ///
     /// What the system says when the address cannot be had.
-    pub async fn start_at(address: SocketAddr, behaviour: Behaviour) -> io::Result<Self> {
-        Self::run(address, behaviour, None).await
+    pub fn start_at(address: SocketAddr, behaviour: Behaviour) -> io::Result<Self> {
+        Self::run(address, behaviour, None)
     }
 
     /// Starts with TLS, for `localhost` and 127.0.0.1, by a certificate whose authority nobody
@@ -64,22 +78,26 @@ impl HttpBackend {
     /// # Errors
     ///
     /// What the system says when there is no port, or no certificate could be made.
-    pub async fn start_tls(behaviour: Behaviour) -> io::Result<Self> {
+    pub fn start_tls(behaviour: Behaviour) -> io::Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::run(address, behaviour, Some(tls::identity().map_err(io::Error::other)?)).await
+        Self::run(address, behaviour, Some(tls::identity().map_err(io::Error::other)?))
     }
 
-    async fn run(
+    fn run(
         address: SocketAddr,
         behaviour: Behaviour,
         tls: Option<tls::Identity>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        // As the standard library opens it, so that a start needs no waiting.
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let listener = TcpListener::from_std(listener)?;
         let server = Arc::new(Server::new(behaviour));
         let (acceptor, ca) = tls.map(|identity| (identity.acceptor, identity.ca)).unzip();
         let serving = Arc::clone(&server);
-        let accepting = tokio::spawn(async move {
+        let accepting = runtime.spawn(async move {
             // They end with this task.
             let mut connections = JoinSet::new();
             loop {

@@ -194,8 +194,8 @@ impl Server {
             return Reply::status(poison.status).body(format!("cannot take {}", item.0));
         }
         self.ledger.write(|ledger| {
-            for (id, value) in items.iter().filter(|item| bad(item).is_none()) {
-                ledger.take(id, value);
+            for (id, text) in items.iter().filter(|item| bad(item).is_none()) {
+                ledger.take(id, text);
             }
         });
         let status = |item| bad(item).map_or(201, |poison| poison.status);
@@ -230,8 +230,8 @@ impl Server {
     }
 }
 
-fn is_poison(poison: &Poison, (_, value): &Item) -> bool {
-    value.to_string().contains(&poison.marker)
+fn is_poison(poison: &Poison, (_, text): &Item) -> bool {
+    text.contains(&poison.marker)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a rate is a rate in real time")]
