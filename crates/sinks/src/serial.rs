@@ -4,8 +4,8 @@
 //! The queue is bounded, and so are its bytes: each job brings at most one batch. Jobs run in
 //! order, so that a close drains. Whoever stops waiting for a job does not stop it.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use tokio::sync::{Semaphore, oneshot};

@@ -25,7 +25,9 @@ pub(super) enum FileError {
         error: io::Error,
     },
     /// Another process has the lock.
-    #[error("another process has it open for writing. Stop that one, or give the sink another path")]
+    #[error(
+        "another process has it open for writing. Stop that one, or give the sink another path"
+    )]
     Taken,
     /// The last line is incomplete, and does not look like ours.
     #[error(
@@ -84,9 +86,8 @@ impl Appender {
         let fsync = self.settings.fsync;
         let open = self.ready(lines.len() as u64, now)?;
         let written = open.file.write_all(lines).map_err(on("write"));
-        let written = written.and_then(|()| {
-            if fsync { open.file.sync_data().map_err(on("sync")) } else { Ok(()) }
-        });
+        let written = written
+            .and_then(|()| if fsync { open.file.sync_data().map_err(on("sync")) } else { Ok(()) });
         match written {
             Ok(()) => open.len += lines.len() as u64,
             Err(error) => {

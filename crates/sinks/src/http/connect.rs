@@ -69,7 +69,9 @@ fn from_file(path: &Path) -> Result<RootCertStore, String> {
         )
     };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| read(error.to_string()))? {
+    for certificate in
+        CertificateDer::pem_file_iter(path).map_err(|error| read(error.to_string()))?
+    {
         let certificate = certificate.map_err(|error| read(error.to_string()))?;
         roots.add(certificate).map_err(|error| read(error.to_string()))?;
     }

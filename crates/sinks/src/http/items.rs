@@ -175,7 +175,8 @@ const fn severity(meaning: Meaning) -> u8 {
 }
 
 fn positions(batch: &Batch) -> impl Iterator<Item = Position> + '_ {
-    let of = |slice: &crate::contract::Slice| slice.first..slice.first + u64::from(slice.rows.len());
+    let of =
+        |slice: &crate::contract::Slice| slice.first..slice.first + u64::from(slice.rows.len());
     batch.slices.iter().flat_map(of)
 }
 
@@ -249,10 +250,7 @@ mod tests {
             {"name": id(8), "status": 200}, {"id": "another:4", "status": 200, "x": 1},
         ]);
         let refused = read_bytes(body.to_string().as_bytes());
-        assert_eq!(
-            refused,
-            Err("it lists 4 items without their ids, and 3 were sent".to_owned())
-        );
+        assert_eq!(refused, Err("it lists 4 items without their ids, and 3 were sent".to_owned()));
         let body = json!([
             {"id": id(3), "status": 400}, {"id": id(3), "status": 200},
             {"name": id(8), "status": 200},

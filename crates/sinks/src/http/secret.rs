@@ -15,10 +15,7 @@ pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// The words of header values and of a query.
-    pub(super) fn new<'t>(
-        headers: impl Iterator<Item = (&'t str, &'t str)>,
-        query: &str,
-    ) -> Self {
+    pub(super) fn new<'t>(headers: impl Iterator<Item = (&'t str, &'t str)>, query: &str) -> Self {
         let mut words: Vec<String> = Vec::new();
         let secret = headers.filter(|(name, _)| !is_public(name)).map(|(_, value)| value);
         for value in secret {

@@ -191,7 +191,8 @@ impl Settings {
             return refuse(form);
         };
         let Some(authority) = uri.authority() else { return refuse(form) };
-        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty)
+        if !matches!(uri.scheme_str(), Some("http" | "https"))
+            || uri.host().is_none_or(str::is_empty)
         {
             return refuse(form);
         }
@@ -326,11 +327,27 @@ mod tests {
     fn a_header_that_cannot_be_sent_is_refused_without_its_value() {
         let own = "left to the sink: it follows from the batch, the body or the connection";
         for (name, value, expected) in [
-            ("a b", "secret", r#"headers is "a b", but must be named with letters, digits and `-`"#),
-            ("X", "secret\r\nY: z", r#"headers is "X", but must be given a value of visible characters and spaces, on one line"#),
-            ("X", "{secret", r#"headers is "X", but must be given a value without single braces: write `{{` and `}}` for braces"#),
+            (
+                "a b",
+                "secret",
+                r#"headers is "a b", but must be named with letters, digits and `-`"#,
+            ),
+            (
+                "X",
+                "secret\r\nY: z",
+                r#"headers is "X", but must be given a value of visible characters and spaces, on one line"#,
+            ),
+            (
+                "X",
+                "{secret",
+                r#"headers is "X", but must be given a value without single braces: write `{{` and `}}` for braces"#,
+            ),
             ("Content-Length", "7", &format!(r#"headers is "Content-Length", but must be {own}"#)),
-            ("idempotency-KEY", "7", &format!(r#"headers is "idempotency-KEY", but must be {own}"#)),
+            (
+                "idempotency-KEY",
+                "7",
+                &format!(r#"headers is "idempotency-KEY", but must be {own}"#),
+            ),
         ] {
             assert_eq!(header_refusal(name, value), expected);
         }

@@ -65,15 +65,17 @@ fn parts() -> impl Strategy<Value = Parts> {
         object(value()),
         ids,
     )
-        .prop_map(|((timestamp, observed), severity_number, texts, body, attributes, ids)| Parts {
-            timestamp,
-            observed,
-            severity_number,
-            texts,
-            body,
-            attributes,
-            trace_id: ids.0,
-            span_id: ids.1,
+        .prop_map(|((timestamp, observed), severity_number, texts, body, attributes, ids)| {
+            Parts {
+                timestamp,
+                observed,
+                severity_number,
+                texts,
+                body,
+                attributes,
+                trace_id: ids.0,
+                span_id: ids.1,
+            }
         })
 }
 
@@ -146,7 +148,10 @@ fn assert_same(read: &Event<'_>, sent: &Parts, position: Position) -> Result<(),
         let observed = tidegate_event::timestamp::from_text(&observed);
         prop_assert_eq!(observed, Some(sent.observed));
     }
-    for (key, value) in sent_members.iter().filter(|(key, _)| !["_id", "observed_timestamp"].contains(&key.as_str())) {
+    for (key, value) in sent_members
+        .iter()
+        .filter(|(key, _)| !["_id", "observed_timestamp"].contains(&key.as_str()))
+    {
         prop_assert_eq!(&attributes[key], value);
     }
     Ok(())

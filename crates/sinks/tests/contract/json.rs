@@ -58,8 +58,6 @@ pub(crate) fn stored(line: &str) -> Stored {
 /// Objects, ordered by journal and position.
 pub(crate) fn all_stored<'l>(lines: impl Iterator<Item = &'l str>) -> Vec<Stored> {
     let mut all: Vec<Stored> = lines.map(stored).collect();
-    all.sort_by(|one, other| {
-        (&one.journal, one.position).cmp(&(&other.journal, other.position))
-    });
+    all.sort_by(|one, other| (&one.journal, one.position).cmp(&(&other.journal, other.position)));
     all
 }

@@ -60,9 +60,8 @@ async fn the_oldest_are_deleted_and_no_number_comes_again() {
         deliver(&*sink, batch(first * 10..first * 10 + 10)).await;
     }
     sink.close().await;
-    let names = |files: Vec<(String, String)>| {
-        files.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
-    };
+    let names =
+        |files: Vec<(String, String)>| files.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     let kept = ["events.ndjson", "events.ndjson.000003", "events.ndjson.000004"];
     let theirs = ["events.ndjson.0000x1", "events.ndjson.7", "other.000001"];
     let mut expected = [kept, theirs].concat();

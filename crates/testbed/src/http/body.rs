@@ -31,7 +31,8 @@ pub(super) fn items(headers: &HeaderMap, plain: &[u8]) -> Result<Vec<Item>, Stri
     let mut items = Vec::with_capacity(values.len());
     let mut values = values.into_iter();
     while let Some(text) = values.next() {
-        let parsed: Value = serde_json::from_str(text).map_err(|error| format!("{error}: {text}"))?;
+        let parsed: Value =
+            serde_json::from_str(text).map_err(|error| format!("{error}: {text}"))?;
         // Before the objects of a bulk stand lines that name them.
         let named = parsed["create"]["_id"].as_str().map(str::to_owned);
         let (id, text) = match named {

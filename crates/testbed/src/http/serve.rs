@@ -153,7 +153,10 @@ impl Server {
         items: &[Item],
         bytes: u64,
     ) -> Result<(Reply, bool), Dropped> {
+        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
         match &deed {
+            // Who looks at keys does not refuse what it has taken.
+            Deed::Refuse(_) if known.is_some() => {}
             Deed::Refuse(reply) => return Ok((reply.clone(), false)),
             Deed::Drop => return Err(Dropped),
             Deed::Hang => std::future::pending().await,
@@ -175,7 +178,6 @@ impl Server {
         if let Some(service) = behaviour.service {
             self.work(service, items.len() as u64).await;
         }
-        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
         let reply = known.unwrap_or_else(|| self.take(behaviour, key, items));
         match deed {
             Deed::TakeAndDrop => Err(Dropped),
@@ -204,7 +206,8 @@ impl Server {
         let reply = match behaviour.answers {
             Answers::Status => Reply::status(200),
             Answers::Listed => {
-                let element = |(id, status)| json!({"id": id, "status": status, "error": error(status)});
+                let element =
+                    |(id, status)| json!({"id": id, "status": status, "error": error(status)});
                 let elements: Vec<_> = listed.map(element).collect();
                 Reply::status(207).body(json!(elements).to_string())
             }
@@ -226,7 +229,7 @@ impl Server {
             ledger.body_bytes += body.len() as u64;
             ledger.item_count += lines as u64;
         });
-        Response::new(ReplyBody { rest: None, is_cut: false })
+        Response::new(ReplyBody { rest: None, cut: Cut::Never })
     }
 }
 
@@ -249,13 +252,22 @@ fn response(reply: Reply, is_cut: bool) -> Result<Response<ReplyBody>, Dropped> 
     for (name, value) in &reply.headers {
         builder = builder.header(name, value);
     }
-    builder.body(ReplyBody { rest: Some(reply.body.into()), is_cut }).map_err(|_| Dropped)
+    let cut = if is_cut { Cut::Soon } else { Cut::Never };
+    builder.body(ReplyBody { rest: Some(reply.body.into()), cut }).map_err(|_| Dropped)
 }
 
 /// A body that may end in the middle.
 pub(super) struct ReplyBody {
     rest: Option<Bytes>,
-    is_cut: bool,
+    cut: Cut,
+}
+
+/// When a body breaks off.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    Never,
+    Soon,
+    Now,
 }
 
 impl Body for ReplyBody {
@@ -264,12 +276,18 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
-        match self.rest.take().filter(|rest| !rest.is_empty()) {
-            Some(rest) => Poll::Ready(Some(Ok(Frame::data(rest)))),
-            None if self.is_cut => Poll::Ready(Some(Err(Dropped))),
-            None => Poll::Ready(None),
+        match (self.rest.take().filter(|rest| !rest.is_empty()), self.cut) {
+            (Some(rest), _) => Poll::Ready(Some(Ok(Frame::data(rest)))),
+            (None, Cut::Never) => Poll::Ready(None),
+            (None, Cut::Soon) => {
+                // What was said so far is sent only when there is nothing more to say for now.
+                self.cut = Cut::Now;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, Cut::Now) => Poll::Ready(Some(Err(Dropped))),
         }
     }
 }
