@@ -31,14 +31,12 @@ const FIRST: [(&str, u32, f64); 8] = [
     // What a person sets who has thought about it.
     ("fixed", 1_000, 4.0),
     ("aimd", 100, 4.0),
-    // Vector begins with one request in flight.
+    // Vector begins with one request in flight, Netflix with 20.
     ("arc", 100, 1.0),
-    // Netflix begins with 20 requests.
     ("gradient2", 100, 20.0),
     ("vegas", 100, 20.0),
-    // Flink: 500 records a batch, 50 requests in flight at most; it begins with one batch.
-    ("flink_aimd", 500, 50.0),
-    // Beam moves the size from 1, one batch at a time.
+    // Flink begins with one batch of 500 records, Beam with the least size.
+    ("flink", 500, 1.0),
     ("beam", 1, 1.0),
     ("load_score", 100, 1.0),
 ];
@@ -93,7 +91,7 @@ fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSett
             startup: 1.0,
             ..settings
         }),
-        other => other,
+        other => other.with_target(scenario.target()),
     }
 }
 

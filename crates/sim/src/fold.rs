@@ -72,7 +72,7 @@ pub(crate) fn fold(entry: &Entry, controller: &str, against: &Reference, runs: &
         miss_ratio: of(|run| run.miss_ratio),
         p99_seconds: mean_known(runs.iter().map(|run| run.p99_s)),
         refusals_per_minute: of(|run| run.throttled) / (entry.scenario.duration_s / 60.0),
-        jain: None,
+        jain: mean_known(runs.iter().map(|run| run.jain)),
         group: entry.group,
         target_seconds: entry.scenario.target.latency_ms / 1e3,
         whole_goodput: of(|run| run.whole),

@@ -77,7 +77,7 @@ impl Record {
         }
     }
 
-    /// An attempt was answered or given up.
+    /// An attempt was answered or given up; returns how many items that delivered in time.
     pub fn answered(
         &mut self,
         now: Moment,
@@ -85,11 +85,12 @@ impl Record {
         outcome: Outcome,
         batch: &[Chunk],
         plan: &Plan,
-    ) {
+    ) -> u64 {
         let latency = now.since(sent);
         self.latency_sum += latency;
         let place = place(now.as_secs_f64());
-        let Some(bin) = self.bins.get_mut(place) else { return };
+        let Some(bin) = self.bins.get_mut(place) else { return 0 };
+        let before = bin.timely;
         bin.attempts += 1;
         (bin.batch_size, bin.concurrency) = (plan.batch_size, plan.concurrency);
         bin.failed += u32::from(outcome != Outcome::Ok);
@@ -97,7 +98,7 @@ impl Record {
             bin.throttled += 1;
         }
         if !matches!(outcome, Outcome::Ok | Outcome::TimedOut) {
-            return;
+            return 0;
         }
         for chunk in batch {
             let latency = if self.by_arrival { now.since(chunk.arrived) } else { latency };
@@ -107,6 +108,7 @@ impl Record {
                 self.latencies.saturating_record_n(us.clamp(1, LONGEST_US), chunk.items);
             }
         }
+        bin.timely - before
     }
 
     /// The sum of all attempts' latencies, in seconds.

@@ -16,6 +16,10 @@ pub enum Group {
     Saturated,
     /// Canonical, items arrive by themselves.
     Arrivals,
+    /// Many instances on one backend.
+    Sharers,
+    /// Fitted to what real backends did.
+    Measured,
     /// Drawn by chance.
     Random,
     /// What earlier systems claim.
@@ -25,12 +29,25 @@ pub enum Group {
 }
 
 impl Group {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Random,
+        Self::Measured,
+        Self::Saturated,
+        Self::Arrivals,
+        Self::Sharers,
+        Self::Claims,
+        Self::Own,
+    ];
+
     /// What people call it.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
             Self::Saturated => "Saturated",
             Self::Arrivals => "Arrivals",
+            Self::Sharers => "Sharers",
+            Self::Measured => "As measured",
             Self::Random => "Random backends",
             Self::Claims => "Claims",
             Self::Own => "Own scenarios",
@@ -52,11 +69,15 @@ pub struct Entry {
 pub enum Suite {
     /// Those that everyone quotes.
     Canonical,
+    /// Many instances on one backend.
+    Sharers,
+    /// Those that are fitted to what real backends did.
+    Measured,
     /// Backends drawn by chance.
     Random,
     /// Those in which the claims of earlier systems are measured.
     Claims,
-    /// Canonical and random.
+    /// All but the claims.
     All,
 }
 
@@ -80,13 +101,16 @@ impl Default for Draw {
 
 impl Suite {
     /// Its names.
-    pub const NAMES: [&'static str; 4] = ["canonical", "random", "claims", "all"];
+    pub const NAMES: [&'static str; 6] =
+        ["canonical", "sharers", "measured", "random", "claims", "all"];
 
     /// The suite of that name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
             "canonical" => Some(Self::Canonical),
+            "sharers" => Some(Self::Sharers),
+            "measured" => Some(Self::Measured),
             "random" => Some(Self::Random),
             "claims" => Some(Self::Claims),
             "all" => Some(Self::All),
@@ -103,17 +127,20 @@ impl Suite {
         let of = |group: Group, scenarios: Vec<Scenario>| {
             scenarios.into_iter().map(move |scenario| Entry { group, scenario })
         };
-        let canonical = || {
-            let saturated = of(Group::Saturated, canonical::saturated()?);
-            Ok(saturated.chain(of(Group::Arrivals, canonical::arrivals()?)).collect())
-        };
         match self {
-            Self::Canonical => canonical(),
+            Self::Canonical => {
+                let saturated = of(Group::Saturated, canonical::saturated()?);
+                Ok(saturated.chain(of(Group::Arrivals, canonical::arrivals()?)).collect())
+            }
+            Self::Sharers => Ok(of(Group::Sharers, canonical::sharers()?).collect()),
+            Self::Measured => Ok(of(Group::Measured, canonical::measured()?).collect()),
             Self::Random => Ok(of(Group::Random, draw.scenarios()).collect()),
             Self::Claims => Ok(of(Group::Claims, claims::scenarios()?).collect()),
             Self::All => {
-                let mut all: Vec<Entry> = canonical()?;
-                all.extend(of(Group::Random, draw.scenarios()));
+                let mut all = Vec::new();
+                for suite in [Self::Canonical, Self::Sharers, Self::Measured, Self::Random] {
+                    all.extend(suite.entries(draw)?);
+                }
                 Ok(all)
             }
         }

@@ -184,6 +184,9 @@ fn refused(entry: &Entry, source: SettingError) -> SuiteError {
     SuiteError::Setting { scenario: entry.scenario.name.clone(), source }
 }
 
+/// The name of the best static plan among the contenders.
+const BEST_STATIC: &str = "best static";
+
 /// For each scenario the best static plan, then the controllers.
 fn contenders(
     entries: &[Entry],
@@ -193,7 +196,8 @@ fn contenders(
     let mut all = Vec::new();
     for (index, (entry, reference)) in entries.iter().zip(references).enumerate() {
         let Best { batch_size, concurrency, .. } = reference.hindsight;
-        all.push((index, Contender::fixed(batch_size, concurrency)));
+        let name = BEST_STATIC.to_owned();
+        all.push((index, Contender { name, ..Contender::fixed(batch_size, concurrency) }));
         all.extend(field(entry, controllers).into_iter().map(|contender| (index, contender)));
     }
     all
@@ -226,7 +230,10 @@ fn all_runs(
         let Some((entry, reference)) = entries.get(*index).zip(references.get(*index)) else {
             return Ok(None);
         };
-        let run = play(&entry.scenario, contender, *seed).map_err(|source| refused(entry, source))?;
+        // The best static plan is that of one instance that is alone.
+        let alone = contender.name == BEST_STATIC && entry.scenario.instances > 1;
+        let scenario = if alone { &entry.scenario.alone() } else { &entry.scenario };
+        let run = play(scenario, contender, *seed).map_err(|source| refused(entry, source))?;
         Ok(Some(Summary::of(&entry.scenario, &reference.beginnings, &run)))
     })?;
     Ok(summaries.into_iter().flatten().collect())

@@ -25,6 +25,8 @@ pub(crate) struct Summary {
     pub(crate) delivered: f64,
     pub(crate) busy_s: f64,
     pub(crate) decisions: f64,
+    /// Fairness between instances in the steady half.
+    pub(crate) jain: Option<f64>,
     /// For each beginning of settling: seconds and attempts, if it came to an end.
     pub(crate) settled: Vec<Option<(f64, f64)>>,
 }
@@ -82,9 +84,15 @@ impl Summary {
             delivered: count(run.delivered),
             busy_s: run.busy_s,
             decisions: count(run.decisions),
+            jain: jain(run, half, end),
             settled: beginnings.iter().map(settled).collect(),
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most an hour")]
+fn jain(run: &Run, from_s: f64, until_s: f64) -> Option<f64> {
+    run.jain(from_s as usize, until_s as usize)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]

@@ -52,7 +52,7 @@ fn text(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut first = true;
-    for group in [Group::Saturated, Group::Arrivals, Group::Random, Group::Claims, Group::Own] {
+    for group in Group::ALL {
         let rows: Vec<_> = study.rows.iter().filter(|row| row.group == group).cloned().collect();
         if rows.is_empty() {
             continue;

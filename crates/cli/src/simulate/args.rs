@@ -12,7 +12,7 @@ pub(crate) struct SimulateArgs {
     /// suite
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Scenarios that ship: canonical, random, claims, or all (canonical and random)
+    /// Scenarios that ship: canonical, sharers, measured, random, claims, or all (but the claims)
     #[arg(long, value_name = "SUITE")]
     pub(crate) suite: Option<String>,
     /// Only these scenarios of the suite

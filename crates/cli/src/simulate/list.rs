@@ -9,6 +9,8 @@ pub(super) fn write(out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "Suites and their scenarios (--suite, --scenario)\n")?;
     for (name, what) in [
         ("canonical", "those that everyone quotes: saturated, and arrivals on pgA"),
+        ("sharers", "many instances on one backend"),
+        ("measured", "fitted to what real backends did"),
         ("random", "backends drawn by chance; --random-seed draws others"),
         ("claims", "those in which the claims of earlier systems are measured"),
     ] {
@@ -20,7 +22,7 @@ pub(super) fn write(out: &mut impl Write) -> anyhow::Result<()> {
             writeln!(out, "             {}", names.join(" "))?;
         }
     }
-    writeln!(out, "  {:10} canonical and random", "all")?;
+    writeln!(out, "  {:10} all of these but the claims", "all")?;
     writeln!(out, "\nControllers (--controller)\n")?;
     for name in contender::names() {
         let default = if *name == contender::default_name() { "  (the default)" } else { "" };

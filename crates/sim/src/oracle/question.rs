@@ -19,13 +19,13 @@ pub struct Question {
 
 impl Question {
     pub(super) fn phase(scenario: &Scenario, state: State, effort: Effort) -> Self {
-        Self { scenario: phases::stationary(scenario, state), goal: Goal::phase(effort) }
+        Self { scenario: phases::stationary(&scenario.alone(), state), goal: Goal::phase(effort) }
     }
 
     pub(super) fn hindsight(scenario: &Scenario, effort: Effort) -> Self {
         // Neither what it is called nor where settling is measured makes another plan better.
         let scenario =
-            Scenario { name: "hindsight".into(), changes_s: Vec::new(), ..scenario.clone() };
+            Scenario { name: "hindsight".into(), changes_s: Vec::new(), ..scenario.alone() };
         Self { scenario, goal: Goal::hindsight(effort) }
     }
 

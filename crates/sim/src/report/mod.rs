@@ -53,7 +53,7 @@ pub fn page(
     head(&mut page, study, controllers, options);
     league::verdicts(&mut page, study, controllers);
     league::claims(&mut page, study);
-    for group in [Group::Random, Group::Saturated, Group::Arrivals, Group::Claims, Group::Own] {
+    for group in Group::ALL {
         league::table(&mut page, study, group);
     }
     legend(&mut page, controllers);
