@@ -34,7 +34,7 @@ impl Contender {
                     aimd::Settings { target: scenario.target(), startup: 1.0, ..settings };
                 (ControllerSettings::Aimd(settings), 100, 4.0)
             }
-            other => (other, 100, 1.0),
+            other => (other.with_target(scenario.target()), 100, 1.0),
         };
         let bounds = scenario.bounds;
         let size = u32::clamp(size, bounds.batch_size_min, bounds.batch_size_max);

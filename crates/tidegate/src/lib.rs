@@ -38,6 +38,7 @@
 //! | choose who finds the plan | [`ControllerSettings`], [`control`] |
 //! | write a controller | [`Controller`], [`Sample`], [`Change`] |
 //! | drive the engine from a queue of your own | [`engine`] |
+//! | try again, stop trying, find the item at fault | [`retry`], [`breaker`], [`bisect`] |
 //! | say which plans are allowed | [`Bounds`] |
 //!
 //! # Features
@@ -48,13 +49,16 @@
 
 #[cfg(feature = "async")]
 pub mod batcher;
+pub mod bisect;
 pub mod bounds;
+pub mod breaker;
 pub mod control;
 pub mod engine;
 pub mod error;
 pub mod feedback;
 pub mod history;
 pub mod plan;
+pub mod retry;
 pub mod sample;
 pub mod time;
 

@@ -21,6 +21,7 @@ mod controller;
 mod defaults;
 mod env;
 mod error;
+mod hill;
 mod http;
 mod journal;
 mod lane;

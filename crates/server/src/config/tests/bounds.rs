@@ -44,6 +44,12 @@ const ROWS: &[Row] = &[
     Row("sinks.sqlite.controller.decrease", "0.9", ["0.1", "0.99"], ["0", "1"]),
     Row("sinks.sqlite.controller.startup", "2.0", ["1", "4"], ["0.9", "4.1"]),
     Row("sinks.sqlite.controller.interval", "5 s", ["1 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("sinks.sqlite.controller.size_min", "50", ["1", "5000"], ["0", "1000001"]),
+    Row("sinks.sqlite.controller.size_max", "5000", ["50", "1000000"], ["49", "1000001"]),
+    Row("sinks.sqlite.controller.learning_rate", "0.1", ["1e-6", "1e3"], ["0", "1001"]),
+    Row("sinks.sqlite.controller.step_max", "0.2", ["0.01", "1"], ["0", "1.1"]),
+    Row("sinks.sqlite.controller.memory_max", "0.8", ["0.01", "1"], ["0", "1.1"]),
+    Row("sinks.sqlite.controller.cpu_max", "0.9", ["0.01", "1"], ["0", "1.1"]),
     Row("sinks.sqlite.controller.factor", "0.2", ["0.01", "0.9"], ["0.009", "0.91"]),
     Row("sinks.sqlite.controller.window", "10", ["1", "1000"], ["0", "1001"]),
     Row("sinks.sqlite.controller.grow_below", "0.3", ["0", "0.7"], ["-0.1", NONE]),
@@ -117,8 +123,7 @@ fn every_default_is_the_one_stated() {
         // The controller's own settings show once it is chosen.
         let text = match path.rsplit_once('.') {
             Some((parent, field)) if parent.ends_with("controller") => {
-                let aimd = ["step", "decrease", "startup"].contains(&field);
-                let name = if aimd { "aimd" } else { "load_score" };
+                let name = controller_with(field);
                 format!("sinks: {{ sqlite: {{ controller: {name} }} }}")
             }
             _ => String::new(),
