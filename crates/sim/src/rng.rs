@@ -23,6 +23,8 @@ pub enum Stream {
     Feedback,
     /// What a generated scenario looks like.
     Scenario,
+    /// When instances begin.
+    Instances,
 }
 
 /// A stream of random numbers.

@@ -13,7 +13,9 @@ fn refusal(change: impl Fn(&mut Scenario)) -> String {
 
 #[test]
 fn every_shipped_file_is_read_and_named_as_its_file() {
-    for (name, text) in canonical::SATURATED.iter().chain(&canonical::ARRIVALS) {
+    for (name, text) in
+        canonical::SATURATED.iter().chain(&canonical::ARRIVALS).chain(&canonical::SHARERS)
+    {
         assert_eq!(Scenario::from_yaml(text).unwrap().name, *name);
     }
     assert!(canonical::by_name("pgD").unwrap().is_none());

@@ -8,6 +8,8 @@
 //! | How do events reach a file? | [`file`] |
 //! | How do events reach whoever reads our standard output? | [`stdout`] |
 //! | How does a batch become JSON? | [`json`] |
+//! | How do events reach a PostgreSQL database exactly once? | [`postgres`] |
+//! | How do fields become columns of a table that is there? | [`mapping`] |
 //! | What does everything before a sink cost? | [`Blackhole`] |
 
 mod blackhole;
@@ -18,8 +20,16 @@ pub mod file;
 pub mod http;
 #[cfg(any(feature = "http", feature = "lines"))]
 pub mod json;
+#[cfg(feature = "postgres")]
+pub mod mapping;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod recent;
 #[cfg(feature = "lines")]
 mod serial;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod shape;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(any(feature = "http", feature = "lines"))]

@@ -21,7 +21,7 @@ use crate::rng::{Rng, Stream};
 use crate::scenario::BackendSpec;
 use crate::scenario::backend::Stalls;
 use limits::Bucket;
-use report::Report;
+use report::{Load, Report};
 use sharing::Sharing;
 
 /// A backend at work.
@@ -55,7 +55,7 @@ impl Backend {
         let mut backend = Self {
             sharing: Sharing::new(spec.cores, spec.contention),
             bucket: spec.rate_limit.map(Bucket::new),
-            report: Report::new(spec.feedback),
+            report: Report::new(spec.feedback.clone()),
             service: Rng::new(seed, Stream::Service),
             network: Rng::new(seed, Stream::Network),
             stalls: Rng::new(seed, Stream::Stalls),
@@ -180,10 +180,15 @@ impl Backend {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// What a probe of its load hears.
-    pub fn probe(&mut self, now: Moment) -> Option<Feedback> {
+    /// What a probe of its load finds: the state of a while ago.
+    pub(crate) fn probe(&mut self, now: Moment) -> Option<Load> {
         self.advance(now);
-        self.report.probe(&mut self.feedback)
+        self.report.probe()
+    }
+
+    /// What one listener hears of it, through noise of its own.
+    pub(crate) fn heard(&mut self, load: &Load) -> Feedback {
+        self.report.heard(load, &mut self.feedback)
     }
 
     /// Batch-seconds in service so far.

@@ -216,7 +216,7 @@ pub struct Neighbours {
 }
 
 /// What the backend says of its load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedbackSpec {
     /// How often, in milliseconds, 1 to 3,600,000.
@@ -225,10 +225,49 @@ pub struct FeedbackSpec {
     pub lag_ms: f64,
     /// Spread of the noise on each value, as a share of what counts as full load, 0 to 1.
     pub noise: f64,
+    /// How many waiting operations count as full load: the scale of their noise, .1 to 1,000,000.
+    /// Default 100.
+    #[serde(skip_serializing_if = "is_hundred")]
+    pub queue_full: f64,
+    /// What it says; nothing of what is not named. Default: all four.
+    #[serde(skip_serializing_if = "is_everything")]
+    pub says: Vec<Metric>,
+}
+
+/// A value that a backend may say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of its cores in use.
+    Cpu,
+    /// Batches in service beyond its cores: those that would wait in a queue.
+    QueueDepth,
+    /// Share of attempts that failed lately.
+    ErrorRate,
+    /// Waits for a lock since the last report.
+    LockWaits,
+}
+
+impl FeedbackSpec {
+    /// Whether it says nothing at all.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.says.is_empty()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_hundred(value: &f64) -> bool {
+    value.to_bits() == 100.0_f64.to_bits()
+}
+
+fn is_everything(says: &[Metric]) -> bool {
+    says == FeedbackSpec::default().says
 }
 
 impl Default for FeedbackSpec {
     fn default() -> Self {
-        Self { every_ms: 250.0, lag_ms: 1000.0, noise: 0.05 }
+        let says = vec![Metric::Cpu, Metric::QueueDepth, Metric::ErrorRate, Metric::LockWaits];
+        Self { every_ms: 250.0, lag_ms: 1000.0, noise: 0.05, queue_full: 100.0, says }
     }
 }

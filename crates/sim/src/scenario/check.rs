@@ -13,6 +13,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     within("duration_s", scenario.duration_s, 1.0..=LONG)?;
     within("target.latency_ms", scenario.target.latency_ms, 1.0..=LONG * 1e3)?;
     within("item_bytes", scenario.item_bytes, 1..=1_000_000)?;
+    within("instances", scenario.instances, 1..=64)?;
+    within("begin_within_s", scenario.begin_within_s, 0.0..=scenario.duration_s)?;
     for at in &scenario.changes_s {
         within("changes_s", *at, 0.0..=scenario.duration_s)?;
     }
@@ -62,7 +64,8 @@ fn faults(backend: &BackendSpec) -> Result<(), SettingError> {
     }
     within("backend.feedback.every_ms", backend.feedback.every_ms, 1.0..=LONG * 1e3)?;
     within("backend.feedback.lag_ms", backend.feedback.lag_ms, 0.0..=LONG * 1e3)?;
-    within("backend.feedback.noise", backend.feedback.noise, 0.0..=1.0)
+    within("backend.feedback.noise", backend.feedback.noise, 0.0..=1.0)?;
+    within("backend.feedback.queue_full", backend.feedback.queue_full, 0.1..=1e6)
 }
 
 fn course(backend: &BackendSpec) -> Result<(), SettingError> {

@@ -53,6 +53,8 @@ pub fn scenario(number: u64) -> Scenario {
         arrivals: Arrivals::Saturated,
         item_bytes: 266,
         bounds: PlanBounds::default(),
+        instances: 1,
+        begin_within_s: 0.0,
         changes_s: if stepped { vec![30.0, 45.0] } else { Vec::new() },
     }
 }
