@@ -115,7 +115,8 @@ pub(super) async fn read(client: &Client, name: &str) -> Result<Table, Trouble> 
     });
     let columns = columns.collect();
     let keys = client.query(KEYS, &[&oid]).await?;
-    let keys = keys.iter().map(|row| (row.get(0), row.get::<_, Vec<String>>(1).into_iter().collect()));
+    let keys =
+        keys.iter().map(|row| (row.get(0), row.get::<_, Vec<String>>(1).into_iter().collect()));
     let path = format!("{}.{}", quoted(&schema), quoted(&table));
     Ok(Table { name: table, path, columns, keys: keys.collect() })
 }
@@ -131,8 +132,10 @@ impl Table {
     pub(super) fn bind(&self, mapping: &Mapping) -> Result<Vec<Bound>, Vec<String>> {
         let mut problems = Vec::new();
         let mut bound = Vec::new();
-        let updates =
-            mapping.conflict.as_ref().is_some_and(|conflict| conflict.action == ConflictAction::Update);
+        let updates = mapping
+            .conflict
+            .as_ref()
+            .is_some_and(|conflict| conflict.action == ConflictAction::Update);
         for column in &mapping.columns {
             match self.fit(column, updates) {
                 Ok(kind) => bound.push(kind),
@@ -140,7 +143,8 @@ impl Table {
             }
         }
         let is_mapped = |name: &str| mapping.columns.iter().any(|column| column.name == name);
-        for found in self.columns.iter().filter(|found| found.is_needed && !is_mapped(&found.name)) {
+        for found in self.columns.iter().filter(|found| found.is_needed && !is_mapped(&found.name))
+        {
             problems.push(format!(
                 "column `{}` ({}) must not be null, has no default, and nothing is mapped to it: map \
                  a field, or give it a default",

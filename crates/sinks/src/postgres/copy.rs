@@ -152,8 +152,13 @@ fn own_row(journal: i32, position: i64, event: &Event<'_>, out: &mut Vec<u8>) {
     };
     let time = micros(event.timestamp.unwrap_or(event.observed));
     // All of the row but its texts, and what an id or a severity may add.
-    out.reserve(160 + event.severity_text.len() + event.service.len() + event.class.len()
-        + body.len() + event.attributes.len());
+    out.reserve(
+        160 + event.severity_text.len()
+            + event.service.len()
+            + event.class.len()
+            + body.len()
+            + event.attributes.len(),
+    );
     let mut head = [0; 38];
     put(&mut head, 0, &COLUMNS.to_be_bytes());
     put(&mut head, 2, &4_i32.to_be_bytes());
@@ -187,7 +192,10 @@ fn own_row(journal: i32, position: i64, event: &Event<'_>, out: &mut Vec<u8>) {
         out.push(1);
         out.extend_from_slice(event.attributes.as_bytes());
     }
-    for id in [event.trace_id.as_ref().map(<[u8; 16]>::as_slice), event.span_id.as_ref().map(<[u8; 8]>::as_slice)] {
+    for id in [
+        event.trace_id.as_ref().map(<[u8; 16]>::as_slice),
+        event.span_id.as_ref().map(<[u8; 8]>::as_slice),
+    ] {
         match id {
             Some(id) => sized(id, out),
             None => out.extend_from_slice(&NULL),
@@ -240,8 +248,19 @@ mod tests {
     #[test]
     fn the_own_encoder_agrees_with_the_general_one() {
         let kinds = [
-            Kind::Int4, Kind::Int8, Kind::Timestamptz, Kind::Int8, Kind::Int8, Kind::Int2,
-            Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Jsonb, Kind::Bytea, Kind::Bytea,
+            Kind::Int4,
+            Kind::Int8,
+            Kind::Timestamptz,
+            Kind::Int8,
+            Kind::Int8,
+            Kind::Int2,
+            Kind::Text,
+            Kind::Text,
+            Kind::Text,
+            Kind::Text,
+            Kind::Jsonb,
+            Kind::Bytea,
+            Kind::Bytea,
         ];
         let columns = schema::own("public", "events").columns;
         let bound = columns.into_iter().zip(kinds);

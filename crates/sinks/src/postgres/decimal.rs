@@ -67,7 +67,10 @@ mod tests {
         let mut out = Vec::new();
         write(text, &mut out)?;
         let number = |at: usize| i16::from_be_bytes([out[at], out[at + 1]]);
-        assert_eq!(out.len() - 4, usize::try_from(i32::from_be_bytes(out[..4].try_into().unwrap())).unwrap());
+        assert_eq!(
+            out.len() - 4,
+            usize::try_from(i32::from_be_bytes(out[..4].try_into().unwrap())).unwrap()
+        );
         let digits = (0..usize::try_from(number(4)).unwrap()).map(|index| number(12 + 2 * index));
         Some((number(6), number(8).cast_unsigned(), number(10), digits.collect()))
     }

@@ -58,9 +58,8 @@ pub(super) async fn take(client: &Client, names: &Names, origin: Origin) -> Resu
          RETURNING journal",
         names.journals
     );
-    let row = client
-        .query_one(&upsert, &[&origin.journal.to_string(), &epoch, &opening(origin)])
-        .await?;
+    let row =
+        client.query_one(&upsert, &[&origin.journal.to_string(), &epoch, &opening(origin)]).await?;
     client.batch_execute("COMMIT").await?;
     Ok(Taken { origin, journal: row.get(0) })
 }
@@ -98,9 +97,7 @@ pub(super) fn statements(names: &Names, taken: &Taken) -> String {
 pub(super) fn check(taken: &Taken, row: Option<(&str, &str)>) -> Result<(), Trouble> {
     let origin = taken.origin;
     match row {
-        Some((epoch, opened))
-            if epoch.parse() == Ok(origin.epoch) && opened == opening(origin) =>
-        {
+        Some((epoch, opened)) if epoch.parse() == Ok(origin.epoch) && opened == opening(origin) => {
             Ok(())
         }
         Some((epoch, _)) => Err(fenced(origin, epoch.parse().unwrap_or_default())),
@@ -123,6 +120,7 @@ fn opening(origin: Origin) -> String {
 /// The journal's id, folded to the 32 bits of a lock's key.
 fn hash(origin: Origin) -> i32 {
     let bytes = origin.journal.as_u128().to_be_bytes();
-    let words = bytes.chunks_exact(4).filter_map(|word| Some(i32::from_be_bytes(word.try_into().ok()?)));
+    let words =
+        bytes.chunks_exact(4).filter_map(|word| Some(i32::from_be_bytes(word.try_into().ok()?)));
     words.fold(0, |folded: i32, word| folded.rotate_left(5) ^ word)
 }

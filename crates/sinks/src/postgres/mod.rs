@@ -121,8 +121,8 @@ impl PostgresSink {
     pub fn start(settings: Settings) -> Result<Self, OpenError> {
         let server = format!("database {}", settings.server);
         settings.validate().map_err(|error| trouble::backend(&server, error.to_string()))?;
-        let tls = tls::connector(&settings.server.tls)
-            .map_err(|why| trouble::backend(&server, why))?;
+        let tls =
+            tls::connector(&settings.server.tls).map_err(|why| trouble::backend(&server, why))?;
         let pool = Pool::new(settings.connections);
         let (latest, state) = (Latest::default(), Mutex::default());
         let inner = Arc::new(Inner { settings, server, tls, pool, latest, state });
@@ -178,9 +178,7 @@ impl Inner {
             };
             let is_sound = match &done {
                 Ok(_) => true,
-                Err(trouble) => {
-                    !trouble.needs_reconnecting() && session.roll_back().await.is_ok()
-                }
+                Err(trouble) => !trouble.needs_reconnecting() && session.roll_back().await.is_ok(),
             };
             if is_sound {
                 self.pool.keep(session);
@@ -195,7 +193,8 @@ impl Inner {
 
     async fn deliver(self: Arc<Self>, permit: Permit, batch: Batch) -> Delivery {
         let origin = self.state().origin;
-        let attempt = self.with(&permit, origin, async |session, sink| session.commit(sink, &batch).await);
+        let attempt =
+            self.with(&permit, origin, async |session, sink| session.commit(sink, &batch).await);
         let attempt = attempt.await;
         drop(permit);
         let error_rate = {
@@ -286,8 +285,9 @@ impl Sink for PostgresSink {
             let found = async {
                 let permit = inner.pool.permit().await?;
                 let origin = inner.state().origin;
-                let work =
-                    async |session: &mut Session, sink: &str| session.delivered(sink, lane, above).await;
+                let work = async |session: &mut Session, sink: &str| {
+                    session.delivered(sink, lane, above).await
+                };
                 inner.with(&permit, origin, work).await
             };
             found.await.map_err(|trouble| trouble.answer(&inner.server).1)

@@ -170,7 +170,11 @@ mod tests {
             ("postgresql://u:p@h/d", "u@h:5432/d", TlsMode::Prefer),
             ("postgres://u:p@h:5433/d?sslmode=disable", "u@h:5433/d", TlsMode::Disable),
             ("host=h user=u password=p dbname=d sslmode=require", "u@h:5432/d", TlsMode::Require),
-            ("postgresql://h?sslmode=prefer&connect_timeout=3", "postgres@h:5432/postgres", TlsMode::Prefer),
+            (
+                "postgresql://h?sslmode=prefer&connect_timeout=3",
+                "postgres@h:5432/postgres",
+                TlsMode::Prefer,
+            ),
             ("postgresql://u@one:1,two:2/d", "u@one:1,two:2/d", TlsMode::Prefer),
             (
                 "postgresql://u@h/d?sslrootcert=/etc/ca.pem&sslmode=verify-full",

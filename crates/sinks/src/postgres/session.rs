@@ -152,7 +152,8 @@ impl Session {
         let journal = self.taken.ok_or(Trouble::NotOpened)?.journal;
         let lanes = &self.names.lanes;
         // Nothing is written where the lane is there: a sequence has no number to waste.
-        let find = format!("SELECT lane FROM {lanes} WHERE sink = $1 AND journal = $2 AND name = $3");
+        let find =
+            format!("SELECT lane FROM {lanes} WHERE sink = $1 AND journal = $2 AND name = $3");
         let add = format!(
             "INSERT INTO {lanes} (sink, journal, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
         );

@@ -198,7 +198,10 @@ mod tests {
             (refusal(|s| s.name.clear()), "name is , but must be 1 to 255 bytes long"),
             (
                 refusal(|s| s.schema = "s".repeat(64)),
-                &format!("schema is {}, but must be 1 to 63 bytes long, without NUL", "s".repeat(64)),
+                &format!(
+                    "schema is {}, but must be 1 to 63 bytes long, without NUL",
+                    "s".repeat(64)
+                ),
             ),
             (
                 refusal(|s| s.table = Table::Own { name: String::new() }),

@@ -232,8 +232,10 @@ fn advice(error: &Error) -> &'static str {
                 connects again by itself";
     };
     match state.code() {
-        "55P03" => "Another transaction held a lock for longer than lock_timeout: find it in \
-                    pg_stat_activity, or raise lock_timeout",
+        "55P03" => {
+            "Another transaction held a lock for longer than lock_timeout: find it in \
+                    pg_stat_activity, or raise lock_timeout"
+        }
         "57014" => "It took longer than statement_timeout, or somebody cancelled it",
         "40001" | "40P01" => "It is tried again",
         "53300" => "Raise max_connections of the server, or lower `connections` of the sink",
@@ -245,8 +247,10 @@ fn advice(error: &Error) -> &'static str {
         "42501" => "Grant this user the right, or have its tables made by an administrator",
         "42P01" | "42703" => "Its tables were dropped or altered: they are looked at again",
         "25006" => "This server is a standby or read-only: name the primary",
-        "57P01" | "57P02" | "57P03" => "The server is going down or coming up; the sink connects \
-                                        again by itself",
+        "57P01" | "57P02" | "57P03" => {
+            "The server is going down or coming up; the sink connects \
+                                        again by itself"
+        }
         _ => KEPT,
     }
 }
@@ -260,7 +264,11 @@ mod tests {
         for (trouble, outcome, words) in [
             (Trouble::Closed, Outcome::Unreachable, "the sink of u@h:1/d is closed"),
             (Trouble::NotOpened, Outcome::Unreachable, "no journal has been opened"),
-            (Trouble::Silent(Duration::from_secs(9)), Outcome::TimedOut, "u@h:1/d: no answer within 9s"),
+            (
+                Trouble::Silent(Duration::from_secs(9)),
+                Outcome::TimedOut,
+                "u@h:1/d: no answer within 9s",
+            ),
             (Trouble::Unusable("broken".into()), Outcome::Unreachable, "u@h:1/d: broken"),
             (Trouble::Data("bad".into(), Some(7)), Outcome::Rejected, "the data was refused: bad"),
         ] {

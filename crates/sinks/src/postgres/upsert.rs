@@ -63,7 +63,13 @@ fn arrays(columns: &[Bound], owner: Owner, batch: &Batch) -> Result<Vec<Array>, 
     let head = |column: &Bound, mut array: Vec<u8>| {
         // One dimension, perhaps with nulls, its type, its length, counted from 1.
         let oid = column.kind.element().oid().to_be_bytes();
-        let fields = [1_i32.to_be_bytes(), 1_i32.to_be_bytes(), oid, rows.to_be_bytes(), 1_i32.to_be_bytes()];
+        let fields = [
+            1_i32.to_be_bytes(),
+            1_i32.to_be_bytes(),
+            oid,
+            rows.to_be_bytes(),
+            1_i32.to_be_bytes(),
+        ];
         array.iter_mut().zip(fields.iter().flatten()).for_each(|(to, from)| *to = *from);
         Array(array)
     };
@@ -75,11 +81,19 @@ fn incoming(columns: &[Bound]) -> (String, String) {
     let names: Vec<_> = columns.iter().map(|bound| quoted(&bound.column.name)).collect();
     let list = names.join(", ");
     let parameters: Vec<_> = (1..=columns.len()).map(|number| format!("${number}")).collect();
-    let casts: Vec<_> =
-        columns.iter().zip(&names).map(|(bound, name)| format!("{name}::{}", bound.written)).collect();
+    let casts: Vec<_> = columns
+        .iter()
+        .zip(&names)
+        .map(|(bound, name)| format!("{name}::{}", bound.written))
+        .collect();
     let table = format!(
         "(SELECT {}, ordinality FROM unnest({}) WITH ORDINALITY AS t ({list}, ordinality)) AS incoming",
-        casts.iter().zip(&names).map(|(cast, name)| format!("{cast} AS {name}")).collect::<Vec<_>>().join(", "),
+        casts
+            .iter()
+            .zip(&names)
+            .map(|(cast, name)| format!("{cast} AS {name}"))
+            .collect::<Vec<_>>()
+            .join(", "),
         parameters.join(", ")
     );
     (list, table)
