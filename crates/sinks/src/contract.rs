@@ -51,7 +51,8 @@ pub trait Sink: Send + Sync + 'static {
     /// also not an item that another lane has stored under the same name, as happens when a class
     /// is declared while some of its items are delivered. Another item under a name that is taken
     /// is refused. A batch is stored whole or not at all; the answer comes only after the commit is
-    /// durable. Whoever stops waiting for the answer does not stop the attempt.
+    /// durable. Whoever stops waiting for the answer does not stop the attempt, unless the sink is
+    /// [`Guarantee::AtLeastOnce`] and says so.
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery>;
 
     /// Finishes what is in flight and lets go of the backend.
