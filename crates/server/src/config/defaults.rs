@@ -23,6 +23,8 @@ const fn limit<T: Copy>(default: T, min: T, max: T) -> Limit<T> {
 pub(super) const DATA_DIR: &str = "./tidegate-data";
 /// The SQLite database in the data directory.
 pub(super) const SQLITE_FILE: &str = "events.db";
+/// The file of a sink of the type `file` in the data directory, after the sink's name.
+pub(super) const LINES_EXTENSION: &str = "ndjson";
 /// The variable that holds the bearer token when the file does not set one.
 pub(super) const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 /// The sink that there is without any configuration.
@@ -78,6 +80,8 @@ pub(super) const BATCH_SIZE_MAX: u32 = 20_000;
 pub(super) const BATCH_BYTES_MAX: ByteSize = ByteSize::mib(8);
 pub(super) const LINGER: Span = Span::ms(0);
 pub(super) const CONCURRENCY: f64 = 1.0;
+/// Of sinks of the type `http`.
+pub(super) const HTTP_CONCURRENCY: f64 = 4.0;
 pub(super) const TARGET: Span = Span::ms(100);
 pub(super) const TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(1), Span::secs(3600));
 pub(super) const QUEUE_ITEMS: Limit<u32> = limit(200_000, 1, 1_000_000_000);

@@ -21,8 +21,10 @@ mod controller;
 mod defaults;
 mod env;
 mod error;
+mod file_sink;
 mod hill;
 mod http;
+mod http_sink;
 mod journal;
 mod lane;
 mod load;
@@ -49,7 +51,11 @@ pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
+pub use file_sink::{FileConfig, Rotation};
 pub use http::HttpConfig;
+pub use http_sink::{
+    Address, Answers, Compression, Format, Header, HttpSinkConfig, Method, StatusMeaning,
+};
 pub use journal::{Durability, JournalConfig};
 pub use lane::{BatchSize, LaneConfig};
 pub use load::{Loaded, Overrides, Source};

@@ -68,13 +68,22 @@ fn is_name(name: &str) -> bool {
     (1..=defaults::NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(fits)
 }
 
-/// No two sinks may write to one database.
+/// No two sinks may write to one file, and one at most to standard output.
 fn files(config: &Config, check: &mut Check) {
     let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for (name, sink) in &config.sinks {
-        let SinkKind::Sqlite(sqlite) = &sink.kind else { continue };
-        let file = sqlite.file(&config.data_dir);
+        let file = match &sink.kind {
+            SinkKind::Sqlite(sqlite) => sqlite.file(&config.data_dir),
+            SinkKind::File(file) => file.file(&config.data_dir, name),
+            SinkKind::Stdout {} => PathBuf::from("standard output"),
+            SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
+        };
         if let Some(other) = owners.get(&plain(&file)) {
+            if sink.kind == (SinkKind::Stdout {}) {
+                let bound = format!("another type: the sink `{other}` writes there already");
+                check.invalid(&format!("sinks.{name}.type"), "stdout", bound);
+                continue;
+            }
             let bound = format!("another file: the sink `{other}` has this one");
             check.invalid(&format!("sinks.{name}.path"), file.display(), bound);
         } else {
