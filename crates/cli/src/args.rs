@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_load::LoadArgs;
 
 use crate::demo::DemoArgs;
+use crate::simulate::SimulateArgs;
 
 /// Takes events, makes them durable, and delivers them in batches whose size follows what the
 /// database can take.
@@ -40,6 +41,15 @@ pub(crate) enum Command {
     /// First a server, load and a neighbour that wants the same database for a while, live; then
     /// the same load on fixed batch sizes. It says who delivered more, whoever that is.
     Demo(Box<DemoArgs>),
+    /// Let controllers compete on simulated backends, in virtual time.
+    ///
+    /// Each is held against a clairvoyant and against the best plan that never changes, over many
+    /// seeds. A scenario is a YAML file; suites of them ship. For example
+    ///
+    ///   tidegate simulate --controller all --seeds 20 --report out.html
+    ///   tidegate simulate mine.yaml --controller aimd --timeline
+    #[command(verbatim_doc_comment)]
+    Simulate(Box<SimulateArgs>),
 }
 
 #[derive(Debug, Args)]

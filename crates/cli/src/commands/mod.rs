@@ -3,6 +3,7 @@
 mod load;
 mod schema;
 mod serve;
+mod simulate;
 mod validate;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schema => schema::run(),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 
