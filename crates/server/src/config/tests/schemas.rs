@@ -59,6 +59,10 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s", ""),
         ("sinks.s.retention", ""),
         ("sinks.s.batch_size", ""),
+        ("sinks.s.breaker", ""),
+        ("sinks.s.retry", ""),
+        ("classes.c.retry", ""),
+        ("dead_letters", ""),
         ("sinks.s.controller", "load_score"),
         ("sinks.s.controller", "aimd"),
     ];
