@@ -94,10 +94,7 @@ fn policy(sink: &str, retry: &RetryConfig) -> Result<Policy, StartError> {
     let failed = |source| StartError::Setting { sink: sink.to_owned(), source };
     Ok(Policy {
         backoff: retry.backoff().map_err(failed)?,
-        limits: Limits {
-            attempts_max: retry.attempts,
-            age_max: retry.age.map(Span::duration),
-        },
+        limits: Limits { attempts_max: retry.attempts, age_max: retry.age.map(Span::duration) },
         retry_rejected: retry.rejected == Treatment::Retry,
         retry_too_large: retry.too_large == Treatment::Retry,
         refuse_timed_out: retry.timed_out == Treatment::DeadLetter,

@@ -153,7 +153,8 @@ impl Config {
 
 impl Section for Config {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } = self;
+        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } =
+            self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
         fields.section("journal", journal);

@@ -124,7 +124,11 @@ impl RetryConfig {
         }
         if self.attempts.is_some_and(|count| !(1..=defaults::ATTEMPTS_MAX).contains(&count)) {
             let value = self.attempts.unwrap_or(0).to_string();
-            found.push(("retry.attempts", value, format!("between 1 and {}", defaults::ATTEMPTS_MAX)));
+            found.push((
+                "retry.attempts",
+                value,
+                format!("between 1 and {}", defaults::ATTEMPTS_MAX),
+            ));
         }
         if let Some(age) = self.age
             && !(defaults::RETRY_AGE_MIN..=defaults::AGE_MAX).contains(&age)

@@ -104,7 +104,16 @@ impl DeadLetters {
     ///
     /// [`StoreError::File`] when the file cannot be used, with why.
     pub(crate) fn open(dir: &Path, limits: Limits) -> Result<Self, StoreError> {
-        let store = Store::open(&dir.join("control.db"), limits)?;
+        Self::begin(Store::open(&dir.join("control.db"), limits)?, limits)
+    }
+
+    /// Letters that are gone with the process.
+    #[cfg(test)]
+    pub(crate) fn in_memory(limits: Limits) -> Self {
+        Self::begin(Store::open(Path::new(":memory:"), limits).unwrap(), limits).unwrap()
+    }
+
+    fn begin(store: Store, limits: Limits) -> Result<Self, StoreError> {
         let totals = Arc::new(Mutex::new(store.totals()?));
         let spawned = Thread::spawn(store);
         let thread = spawned.map_err(|error| StoreError::File(error.to_string()))?;

@@ -236,10 +236,9 @@ fn replay_lane(lane: &str) -> Arc<str> {
 
 fn away(sink: &str, now: Moment, at: Option<Moment>) -> String {
     match at {
-        Some(at) => format!(
-            "sink `{sink}` is away: its breaker is open for another {:.1?}",
-            at.since(now)
-        ),
+        Some(at) => {
+            format!("sink `{sink}` is away: its breaker is open for another {:.1?}", at.since(now))
+        }
         None => format!("sink `{sink}` was away: its breaker waits for its probes"),
     }
 }

@@ -85,7 +85,8 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(path: &Path, limits: Limits) -> Result<Self, StoreError> {
-        let named = |error: rusqlite::Error| StoreError::File(format!("{}: {error}", path.display()));
+        let named =
+            |error: rusqlite::Error| StoreError::File(format!("{}: {error}", path.display()));
         let mut db = Connection::open(path).map_err(named)?;
         db.busy_timeout(std::time::Duration::from_secs(5)).map_err(named)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(named)?;

@@ -211,8 +211,7 @@ pub(super) async fn export(State(desk): State<Desk>, query: Asked) -> Result<Res
         line + "\n"
     });
     let lines: String = lines.collect();
-    let mut response =
-        ([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response();
+    let mut response = ([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response();
     if let Some(next) = next {
         response.headers_mut().insert(NEXT, next.into());
     }

@@ -149,8 +149,12 @@ impl Lane {
                 self.refusals += 1;
             }
             // Its letters are kept: nothing else can become of it than this commit.
-            _ if settles => self.again(place, &failure, None, now),
-            Consequence::Retry { asked } => self.again(place, &failure, asked, now),
+            _ if settles => {
+                self.again(place, &failure, None, now);
+            }
+            Consequence::Retry { asked } => {
+                self.again(place, &failure, asked, now);
+            }
             Consequence::Ask { dies } => {
                 self.in_doubt = true;
                 let dies = dies.map(|kind| why(kind, outcome, &failure));

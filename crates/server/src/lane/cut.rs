@@ -58,9 +58,8 @@ pub(super) fn index_of(batch: &Batch, position: Position) -> Option<u32> {
 
 /// How many rows have a position below this one.
 pub(super) fn items_below(batch: &Batch, position: Position) -> u64 {
-    let below = |slice: &Slice| {
-        position.saturating_sub(slice.first).min(u64::from(slice.rows.len()))
-    };
+    let below =
+        |slice: &Slice| position.saturating_sub(slice.first).min(u64::from(slice.rows.len()));
     batch.slices.iter().map(below).sum()
 }
 

@@ -169,11 +169,16 @@ fn lanes(lanes: &[Arc<Lane>], to: &mut Encoder<'_, '_>) -> Written {
     to.lane_counter(lanes, ("events_delivered", "Events that the sink took"), |lane| {
         lane.engine().counters().items_delivered
     })?;
-    to.lane_counters_by(lanes, ("retries", "Attempts with what had failed before"), "after", |lane| {
-        std::array::from_fn::<_, { Outcome::LABELS.len() }, _>(|at| {
-            (Outcome::LABELS[at], load(&lane.retries[at]))
-        })
-    })?;
+    to.lane_counters_by(
+        lanes,
+        ("retries", "Attempts with what had failed before"),
+        "after",
+        |lane| {
+            std::array::from_fn::<_, { Outcome::LABELS.len() }, _>(|at| {
+                (Outcome::LABELS[at], load(&lane.retries[at]))
+            })
+        },
+    )?;
     to.lane_counter(lanes, ("misses", "Attempts slower than the target"), |lane| {
         load(&lane.misses)
     })?;

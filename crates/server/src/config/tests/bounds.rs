@@ -110,7 +110,8 @@ fn descriptions_state_the_most_that_is_allowed() {
 fn a_class_has_the_bounds_of_a_sink() {
     for Row(path, _, _, outside) in ROWS {
         let path = path.replace("sinks.sqlite.", "classes.read.");
-        if !path.starts_with("classes") || ["busy_", "retention", "breaker", "retry.first", "retry.max", "retry.budget"]
+        if !path.starts_with("classes")
+            || ["busy_", "retention", "breaker", "retry.first", "retry.max", "retry.budget"]
                 .iter()
                 .any(|own| path.contains(own))
         {
