@@ -80,7 +80,8 @@ fn send(load: Load, encoded: &Rows, compression: Compression) -> Result<f64, Fai
     let far = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let behaviour = Behaviour { only_counts: true, ..Behaviour::default() };
     let backend = far.block_on(async { HttpBackend::start(behaviour) })?;
-    let near = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let near =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let rate = near.block_on(drive(load, encoded, compression, &backend))?;
     let counted = backend.ledger();
     if compression == Compression::None && counted.item_count < load.rows {
