@@ -90,6 +90,23 @@ pub(super) const QUEUE_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(64), ByteSize::b(1), ByteSize::gib(64));
 pub(super) const WEIGHT: Limit<f64> = limit(1.0, 0.1, 100.0);
 
+pub(super) const RETRY_FIRST: Span = Span::ms(50);
+pub(super) const RETRY_MAX: Span = Span::secs(5);
+pub(super) const RETRY_AGE_MIN: Span = Span::ms(1);
+pub(super) const RETRY_BUDGET: f64 = 0.2;
+pub(super) const RETRY_BUDGET_PER_SECOND: f64 = 10.0;
+pub(super) const ATTEMPTS_MAX: u32 = 1_000_000;
+
+pub(super) const BREAKER_FAILURES: Limit<u32> = limit(5, 1, 1000);
+pub(super) const BREAKER_OPEN: Limit<Span> = limit(Span::secs(1), Span::ms(1), Span::secs(3600));
+pub(super) const BREAKER_OPEN_MAX: Limit<Span> =
+    limit(Span::secs(4), Span::ms(1), Span::secs(86_400));
+pub(super) const BREAKER_PROBES: Limit<u32> = limit(3, 1, 100);
+
+pub(super) const DEAD_LETTERS: Limit<u64> = limit(100_000, 1, 10_000_000);
+pub(super) const DEAD_LETTER_BYTES: Limit<ByteSize> =
+    limit(ByteSize::gib(1), ByteSize::kib(64), ByteSize::gib(1024));
+
 pub(super) const DRAIN_TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(0), Span::secs(3600));
 
 /// A configuration is a few hundred lines; what is larger is some other file.

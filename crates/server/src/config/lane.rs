@@ -9,6 +9,7 @@ use tidegate::{Bounds, ControllerSettings, Epoch, Plan};
 use super::controller::ControllerConfig;
 use super::defaults;
 use super::read::{Fields, Section};
+use super::retry::RetryConfig;
 use super::units::{ByteSize, Span};
 
 /// Settings of a lane: of each lane of a sink, unless a class overrides them.
@@ -45,6 +46,8 @@ pub struct LaneConfig {
     /// 100. Default 1.
     #[schemars(range(min = defaults::WEIGHT.min, max = defaults::WEIGHT.max))]
     pub weight: f64,
+    /// What is done when a batch is not taken.
+    pub retry: RetryConfig,
     /// Who finds the batch size. Default aimd.
     pub controller: ControllerConfig,
 }
@@ -87,6 +90,7 @@ impl Default for LaneConfig {
             queue_items: defaults::QUEUE_ITEMS.default,
             queue_bytes: defaults::QUEUE_BYTES.default,
             weight: defaults::WEIGHT.default,
+            retry: RetryConfig::default(),
             controller: ControllerConfig::default(),
         }
     }
@@ -140,6 +144,7 @@ impl Section for LaneConfig {
             queue_items,
             queue_bytes,
             weight,
+            retry,
             controller,
         } = self;
         fields.section("batch_size", batch_size);
@@ -152,6 +157,7 @@ impl Section for LaneConfig {
         fields.leaf("queue_items", queue_items);
         fields.leaf("queue_bytes", queue_bytes);
         fields.leaf("weight", weight);
+        fields.section("retry", retry);
         fields.section("controller", controller);
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::breaker::BreakerConfig;
 use super::check::Check;
 use super::defaults;
 use super::file_sink::FileConfig;
@@ -22,6 +23,8 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// When it counts as away.
+    pub breaker: BreakerConfig,
     /// How its lanes batch.
     #[serde(flatten)]
     pub lane: LaneConfig,
@@ -157,7 +160,7 @@ impl Leaf for Type {
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, lane } = self;
+        let Self { kind, breaker, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -183,6 +186,7 @@ impl Section for SinkConfig {
             (Type::Stdout, kind) => *kind = SinkKind::Stdout {},
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        fields.section("breaker", breaker);
         lane.fields(fields);
     }
 }

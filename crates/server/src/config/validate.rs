@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     }
     config.http.check(check);
     config.journal.check(check);
+    config.dead_letters.check(check);
     // A request is one frame of the journal, and a frame lies in one segment.
     check.at_most(
         ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
@@ -114,6 +115,7 @@ fn lanes(config: &Config, check: &mut Check) {
     for (name, sink) in &config.sinks {
         let path = format!("sinks.{name}");
         sink.kind.check(&path, check);
+        sink.breaker.check(&format!("{path}.breaker"), check);
         let own = refused(&sink.lane, &sink.kind, event_bytes_max);
         for problem in &own {
             check.invalid(&format!("{path}.{}", problem.field), &problem.value, &*problem.bound);
@@ -173,6 +175,9 @@ fn refused(lane: &LaneConfig, kind: &SinkKind, event_bytes_max: ByteSize) -> Vec
     refuse("queue_items", lane.queue_items.to_string(), items);
     let bytes = outside(&lane.queue_bytes, &defaults::QUEUE_BYTES);
     refuse("queue_bytes", lane.queue_bytes.to_string(), bytes);
+    for (field, value, bound) in lane.retry.refused() {
+        refuse(field, value, Some(bound));
+    }
     contradictions(lane, event_bytes_max, &mut refuse);
     custom_metrics(&lane.controller, &mut refuse);
     found

@@ -14,8 +14,8 @@
 //! * A batch whose client is gone keeps the lock until the server notices; that is why sessions
 //!   ask for keepalives. A takeover waits for at most `lock_timeout` and says so.
 //!
-//! The lock's key is "tide" and a hash of the journal's id. Two journals with one hash, or two
-//! sinks in one database, only wait for each other's takeovers.
+//! The lock's key is "tide" and a hash of the journal's id and the schema, which is where the row
+//! is. Two with one hash only wait for each other's takeovers.
 
 use tokio_postgres::Client;
 
@@ -44,7 +44,7 @@ pub(super) async fn take(client: &Client, names: &Names, origin: Origin) -> Resu
     }
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({LOCKS}, {})",
-        hash(origin)
+        hash(names, origin)
     );
     client.batch_execute(&begin).await?;
     // Another connection of this opening may have been faster.
@@ -87,7 +87,7 @@ pub(super) fn statements(names: &Names, taken: &Taken) -> String {
     format!(
         "SELECT pg_advisory_xact_lock_shared({LOCKS}, {}); \
          SELECT epoch, opening FROM {} WHERE journal = {}",
-        hash(taken.origin),
+        hash(names, taken.origin),
         names.journals,
         taken.journal
     )
@@ -117,10 +117,10 @@ fn opening(origin: Origin) -> String {
     format!("{:032x}", origin.opening)
 }
 
-/// The journal's id, folded to the 32 bits of a lock's key.
-fn hash(origin: Origin) -> i32 {
-    let bytes = origin.journal.as_u128().to_be_bytes();
+/// The journal and the schema, folded to the 32 bits of a lock's key.
+fn hash(names: &Names, origin: Origin) -> i32 {
+    let id = origin.journal.as_u128().to_be_bytes();
     let words =
-        bytes.chunks_exact(4).filter_map(|word| Some(i32::from_be_bytes(word.try_into().ok()?)));
-    words.fold(0, |folded: i32, word| folded.rotate_left(5) ^ word)
+        id.chunks_exact(4).filter_map(|word| Some(i32::from_be_bytes(word.try_into().ok()?)));
+    words.fold(names.lock, |folded, word| folded.rotate_left(5) ^ word)
 }

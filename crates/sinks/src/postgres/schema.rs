@@ -63,6 +63,8 @@ pub(super) struct Names {
     pub(super) journals: String,
     pub(super) lanes: String,
     pub(super) ranges: String,
+    /// The second half of the key of advisory locks on what is in the schema.
+    pub(super) lock: i32,
     layout: String,
     schema: String,
 }
@@ -76,9 +78,16 @@ impl Names {
             lanes: name("tidegate_lanes"),
             ranges: name("tidegate_ranges"),
             layout: name("tidegate_layout"),
+            lock: hash(&settings.schema),
             schema,
         }
     }
+}
+
+/// FNV-1a, <http://www.isthe.com/chongo/tech/comp/fnv/>: it must come out the same in every version.
+fn hash(text: &str) -> i32 {
+    let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, hash).cast_signed()
 }
 
 /// A name as SQL takes it, whatever is in it.
@@ -97,7 +106,7 @@ pub(super) fn quoted(name: &str) -> String {
 /// ```
 #[must_use]
 pub fn statements(settings: &Settings) -> String {
-    let Names { journals, lanes, ranges, layout, schema } = Names::of(settings);
+    let Names { journals, lanes, ranges, layout, schema, .. } = Names::of(settings);
     let mut sql = format!(
         r#"
 CREATE TABLE IF NOT EXISTS {layout} (version integer NOT NULL);
@@ -187,7 +196,8 @@ pub(super) async fn install(client: &Client, settings: &Settings) -> Result<(), 
     }
     found.check(settings)?;
     let schema = quoted(&settings.schema);
-    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, 0)")).await?;
+    let lock = Names::of(settings).lock;
+    client.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {lock})")).await?;
     // Looked at again under the lock: another sink may have created it meanwhile.
     look(client, settings).await?.check(settings)?;
     if !found.schema {
@@ -211,7 +221,7 @@ struct Found {
 }
 
 async fn look(client: &Client, settings: &Settings) -> Result<Found, Trouble> {
-    let Names { journals, lanes, ranges, layout, schema } = Names::of(settings);
+    let Names { journals, lanes, ranges, layout, schema, .. } = Names::of(settings);
     let (events, view) = match &settings.table {
         Table::Own { name } => (
             format!("{schema}.{}", quoted(name)),
