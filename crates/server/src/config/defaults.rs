@@ -78,6 +78,8 @@ pub(super) const BATCH_SIZE_MAX: u32 = 20_000;
 pub(super) const BATCH_BYTES_MAX: ByteSize = ByteSize::mib(8);
 pub(super) const LINGER: Span = Span::ms(0);
 pub(super) const CONCURRENCY: f64 = 1.0;
+/// Of a sink of the type postgres: its second connection brings more than a third, measured.
+pub(super) const POSTGRES_CONCURRENCY: f64 = 2.0;
 pub(super) const TARGET: Span = Span::ms(100);
 pub(super) const TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(1), Span::secs(3600));
 pub(super) const QUEUE_ITEMS: Limit<u32> = limit(200_000, 1, 1_000_000_000);

@@ -23,8 +23,8 @@ pub struct LaneConfig {
     /// How long the oldest event may wait for company while an attempt could leave, up to 1 h.
     /// Default 0 s: batches fill while earlier ones are on their way.
     pub linger: Span,
-    /// Attempts in flight, 0.01 to 1,024, SQLite at most 1; below 1 it means pauses between
-    /// attempts. Default 1.
+    /// Attempts in flight, 0.01 to 1,024, SQLite at most 1, PostgreSQL at most its
+    /// `connections`; below 1 it means pauses between attempts. Default 1, for PostgreSQL 2.
     #[schemars(range(min = 0.01, max = 1024.0))]
     pub concurrency: f64,
     /// Attempts a second at most, 0.001 to 10⁹. Default null: no limit.

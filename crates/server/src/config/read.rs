@@ -259,6 +259,7 @@ leaves! {
     u64: "a whole number";
     usize: "a whole number";
     f64: "a number";
+    bool: "`true` or `false`";
     ByteSize: ByteSize::FORM;
     Span: Span::FORM;
     SocketAddr: "an address and a port, like `127.0.0.1:8080` or `[::1]:8080`";

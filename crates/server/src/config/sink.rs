@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::check::Check;
 use super::defaults;
 use super::lane::LaneConfig;
+use super::postgres::PostgresConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
 use super::units::Span;
@@ -31,6 +32,8 @@ pub struct SinkConfig {
 pub enum SinkKind {
     /// An SQLite database on this machine, exactly once.
     Sqlite(SqliteConfig),
+    /// A PostgreSQL database, exactly once.
+    Postgres(Box<PostgresConfig>),
     /// Nowhere: every event is taken and forgotten. For measurements.
     Blackhole {},
 }
@@ -84,17 +87,22 @@ impl SqliteConfig {
 }
 
 impl SinkKind {
-    /// Attempts in flight that the backend takes at most, where that is in its nature: SQLite has
-    /// one writer.
+    /// Attempts in flight that the backend takes at most: SQLite has one writer, PostgreSQL as many
+    /// as connections are allowed. It is what [`Limits`](tidegate_sinks::Limits) says of the sink
+    /// once there is one.
     #[must_use]
-    pub const fn concurrency_max(&self) -> Option<f64> {
+    pub fn concurrency_max(&self) -> Option<f64> {
         match self {
             Self::Sqlite(_) => Some(1.0),
+            Self::Postgres(postgres) => Some(f64::from(postgres.connections)),
             Self::Blackhole {} => None,
         }
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
+        if let Self::Postgres(postgres) = self {
+            return postgres.check(path, check);
+        }
         let Self::Sqlite(SqliteConfig { path: file, busy_timeout, retention }) = self else {
             return;
         };
@@ -123,13 +131,21 @@ impl SinkKind {
 #[derive(Clone, Copy)]
 enum Type {
     Sqlite,
+    Postgres,
     Blackhole,
 }
 
 impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)])
-            .map_err(Cow::Owned)
+        choice(
+            text,
+            &[
+                ("sqlite", Self::Sqlite),
+                ("postgres", Self::Postgres),
+                ("blackhole", Self::Blackhole),
+            ],
+        )
+        .map_err(Cow::Owned)
     }
 }
 
@@ -146,6 +162,12 @@ impl Section for SinkConfig {
                 fields.section("retention", retention);
             }
             (Type::Sqlite, kind) => *kind = SinkKind::default(),
+            (Type::Postgres, kind) => {
+                let mut postgres = PostgresConfig::default();
+                postgres.fields(fields);
+                *kind = SinkKind::Postgres(Box::new(postgres));
+                lane.concurrency = defaults::POSTGRES_CONCURRENCY;
+            }
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
         lane.fields(fields);
