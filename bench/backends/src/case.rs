@@ -99,7 +99,7 @@ pub(crate) struct Case {
     #[arg(long)]
     pub indexed: bool,
     /// Seconds that the backend is written to before anything counts
-    #[arg(long, default_value_t = 6.0, value_parser = parse_warm_up)]
+    #[arg(long, default_value_t = 8.0, value_parser = parse_warm_up)]
     pub warm_up_seconds: f64,
     /// Where database files go [default: the system's directory for temporary files]
     #[arg(long)]

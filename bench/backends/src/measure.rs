@@ -47,6 +47,8 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<Measured> {
     let connections = connections(setup);
     let backend = site.fresh(connections).await.context("the backend cannot be prepared")?;
+    // What earlier runs and other programs left to be written is no part of this one.
+    tokio::task::spawn_blocking(rustix::fs::sync).await?;
     // Ticks and nanoseconds do not agree to the last digit.
     let client = || cpu::of_this_process().saturating_sub(site.cpu_here());
     let accounts = || (client(), site.cpu());
@@ -81,7 +83,7 @@ pub(crate) async fn warm_up(site: &dyn Site, setup: &Setup, seconds: f64) -> any
     if seconds <= 0.0 {
         return Ok(());
     }
-    let plan = Static { size: setup.bounds.batch_size_max.min(5_000), concurrency: 1 };
+    let plan = Static { size: setup.bounds.batch_size_max.min(5_000), concurrency: 3 };
     let length = Duration::from_secs_f64(seconds);
     let setup = Setup { source: Source::SATURATED, length, ..setup.clone() };
     let measured = measure(site, &Contender::fixed(plan), &setup, None).await?;

@@ -18,11 +18,10 @@ use crate::case::Case;
 use crate::contender::{Contender, Static};
 use crate::figures::{Figures, figures};
 use crate::measure::{measure, warm_up};
+use crate::results::MISSES_MAX;
 use crate::rounds::{line, setup};
 use crate::{landscape, machine, say};
 
-/// Misses of a plan that survives.
-const MISSES_MAX: f64 = 0.03;
 /// Survivors that the rounds are given as `best`.
 const HANDED_ON: usize = 2;
 

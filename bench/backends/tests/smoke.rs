@@ -1,5 +1,7 @@
 //! Does the program run from end to end, and leave nothing behind? A few seconds of each backend.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -262,6 +262,7 @@ leaves! {
     bool: "`true` or `false`";
     ByteSize: ByteSize::FORM;
     Span: Span::FORM;
+    bool: "`true` or `false`";
     SocketAddr: "an address and a port, like `127.0.0.1:8080` or `[::1]:8080`";
 }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use tidegate::Feedback;
 
 use crate::rng::Rng;
-use crate::scenario::backend::{FeedbackSpec, Metric};
+use crate::scenario::backend::{CustomMetric, FeedbackSpec, Metric};
 
 /// Smooths what happens into reports.
 #[derive(Debug)]
@@ -79,9 +79,20 @@ impl Report {
             queue_depth: said(Metric::QueueDepth, queue_depth),
             error_rate: said(Metric::ErrorRate, error_rate.min(1.0)),
             lock_waits: said(Metric::LockWaits, lock_waits),
-            custom: Vec::new(),
+            custom: self.spec.custom.iter().map(|own| custom(own, &values)).collect(),
         }
     }
+}
+
+fn custom(own: &CustomMetric, values: &Load) -> (String, f64) {
+    let [cpu, queue_depth, error_rate, lock_waits] = *values;
+    let value = match own.of {
+        Metric::Cpu => cpu,
+        Metric::QueueDepth => queue_depth,
+        Metric::ErrorRate => error_rate,
+        Metric::LockWaits => lock_waits,
+    };
+    (own.name.clone(), value * own.factor + own.offset)
 }
 
 #[cfg(test)]
@@ -95,6 +106,12 @@ mod tests {
             lag_ms: 500.0,
             noise: 0.0,
             says: vec![Metric::Cpu, Metric::QueueDepth],
+            custom: vec![CustomMetric {
+                name: "pool".into(),
+                of: Metric::QueueDepth,
+                factor: 2.0,
+                offset: 1.0,
+            }],
             ..FeedbackSpec::default()
         };
         let (mut report, mut rng) = (Report::new(spec), Rng::new(1, Stream::Feedback));
@@ -104,6 +121,7 @@ mod tests {
         let heard = report.heard(&load, &mut rng);
         assert!((heard.cpu.unwrap() - 0.8).abs() < 1e-6, "{heard:?}");
         assert!((heard.queue_depth.unwrap() - 30.0).abs() < 1e-6, "{heard:?}");
+        assert!((heard.custom("pool").unwrap() - 61.0).abs() < 1e-6, "{heard:?}");
         assert_eq!((heard.error_rate, heard.lock_waits), (None, None));
     }
 }

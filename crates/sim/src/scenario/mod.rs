@@ -12,6 +12,7 @@ pub mod backend;
 pub mod canonical;
 mod check;
 pub mod random;
+pub mod weather;
 
 use std::time::Duration;
 

@@ -38,6 +38,8 @@ enum Event {
     Arrivals,
     Look,
     Stall,
+    /// The interruption of that number begins or ends.
+    Interruption(usize),
     Feedback,
     /// The timer of an engine.
     Timer(usize),
@@ -128,6 +130,9 @@ impl<'a> World<'a> {
         if let Some(at) = self.backend.first_stall() {
             self.agenda.note(at, Event::Stall);
         }
+        for (number, at) in self.backend.first_interruptions().into_iter().enumerate() {
+            self.agenda.note(at, Event::Interruption(number));
+        }
         if !self.scenario.backend.feedback.is_silent() {
             self.agenda.note(Moment::ZERO + self.feedback_every(), Event::Feedback);
         }
@@ -154,13 +159,19 @@ impl<'a> World<'a> {
             Event::GiveUp(job, attempt) => self.give_up(now, job, attempt),
             Event::Arrivals => self.arrive(now),
             Event::Look => {
-                self.backend.look(now);
+                self.backend.drift(now);
                 self.agenda.note(now + Duration::from_millis(course::LOOK_MS), Event::Look);
                 self.foresee();
             }
             Event::Stall => {
                 if let Some(next) = self.backend.stall(now) {
                     self.agenda.note(next, Event::Stall);
+                }
+                self.foresee();
+            }
+            Event::Interruption(number) => {
+                if let Some(next) = self.backend.interrupt(now, number) {
+                    self.agenda.note(next, Event::Interruption(number));
                 }
                 self.foresee();
             }

@@ -6,6 +6,7 @@ mod invariants;
 mod odds;
 mod postgres;
 mod schemas;
+mod sinks;
 mod whole;
 
 use super::*;
