@@ -259,7 +259,6 @@ leaves! {
     u64: "a whole number";
     usize: "a whole number";
     f64: "a number";
-    bool: "`true` or `false`";
     ByteSize: ByteSize::FORM;
     Span: Span::FORM;
     bool: "`true` or `false`";
