@@ -47,7 +47,7 @@ pub(super) async fn all(
                 Some(class) => ClassFilter::Only(Arc::clone(class)),
                 None => ClassFilter::AllBut(declared.clone()),
             };
-            let most = of_sink.kind.concurrency_max();
+            let most = sink.limits().concurrency_max.map(f64::from);
             let shared = engine(sink_name, name, &settings, most, clock)?;
             let journal_lane = journal.lane(&shared.key(), filter, LaneStart::Oldest)?;
             let skipped_to = skip_delivered(journal, sink.as_ref(), name).await;

@@ -80,6 +80,8 @@ pub(super) const BATCH_SIZE_MAX: u32 = 20_000;
 pub(super) const BATCH_BYTES_MAX: ByteSize = ByteSize::mib(8);
 pub(super) const LINGER: Span = Span::ms(0);
 pub(super) const CONCURRENCY: f64 = 1.0;
+/// Of a sink of the type postgres: its second connection brings more than a third, measured.
+pub(super) const POSTGRES_CONCURRENCY: f64 = 2.0;
 /// Of sinks of the type `http`.
 pub(super) const HTTP_CONCURRENCY: f64 = 4.0;
 pub(super) const TARGET: Span = Span::ms(100);

@@ -77,7 +77,7 @@ fn files(config: &Config, check: &mut Check) {
             SinkKind::Sqlite(sqlite) => sqlite.file(&config.data_dir),
             SinkKind::File(file) => file.file(&config.data_dir, name),
             SinkKind::Stdout {} => PathBuf::from("standard output"),
-            SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
+            SinkKind::Postgres(_) | SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
         };
         if let Some(other) = owners.get(&plain(&file)) {
             if sink.kind == (SinkKind::Stdout {}) {

@@ -4,6 +4,7 @@ mod bounds;
 mod forms;
 mod invariants;
 mod odds;
+mod postgres;
 mod schemas;
 mod sinks;
 mod whole;

@@ -46,6 +46,7 @@ fn the_schema_has_every_setting_described() {
         "classes: { read: {} }",
         HTTP_SINK,
         "sinks: { a: { type: file } }",
+        "sinks: { a: { type: postgres } }",
     ];
     for path in texts.into_iter().flat_map(paths) {
         let field = at(&schema, &path).unwrap_or_else(|| panic!("{path} is not in the schema"));
@@ -66,6 +67,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("classes.c", ""),
         ("classes.c.batch_size", ""),
         ("sinks.s", "sqlite"),
+        ("sinks.s", "postgres"),
         ("sinks.s", "http"),
         ("sinks.s", "file"),
         ("sinks.s.retention", ""),
@@ -87,7 +89,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         if !tag.is_empty() {
             text = text.replace("load_score", tag);
         }
-        if ["sqlite", "http", "file"].contains(&tag) {
+        if ["sqlite", "postgres", "http", "file"].contains(&tag) {
             text = text.replace(r#""s":{"#, &format!(r#""s":{{"type":"{tag}","#));
         }
         let found = problems(&text);
@@ -105,6 +107,7 @@ fn the_reader_knows_every_field_of_the_schema() {
                     None if own("learning_rate") => "gradient",
                     None if own("memory_max") => "adaptive",
                     None if own("busy_timeout") => "sqlite",
+                    None if own("sslmode") => "postgres",
                     None if own("method") => "http",
                     None if own("fsync") => "file",
                     None => tag,
@@ -155,6 +158,7 @@ fn every_object_is_closed() {
             "/$defs/GradientConfig",
             "/$defs/HttpSinkConfig",
             "/$defs/LoadScoreConfig",
+            "/$defs/PostgresConfig",
             "/$defs/SqliteConfig",
             "/$defs/StrategyConfig",
         ]
