@@ -36,7 +36,8 @@ impl Sink for Blackhole {
     }
 
     fn deliver(&self, _batch: Batch) -> BoxFuture<'_, Delivery> {
-        let taken = Delivery { outcome: Outcome::Ok, failure: None, feedback: None };
+        let taken =
+            Delivery { outcome: Outcome::Ok, failure: None, feedback: None, retry_after: None };
         Box::pin(std::future::ready(taken))
     }
 

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate::{Feedback, Outcome};
 use tidegate_event::{JournalId, Position, Rows};
@@ -136,6 +137,9 @@ pub struct Delivery {
     pub failure: Option<DeliveryFailure>,
     /// What the backend said of its load.
     pub feedback: Option<Feedback>,
+    /// How long the backend asks to wait before anything is sent again, if it does; with
+    /// [`Outcome::Throttled`] or [`Outcome::Overloaded`].
+    pub retry_after: Option<Duration>,
 }
 
 /// Why an attempt did not deliver.

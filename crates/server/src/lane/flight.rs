@@ -67,5 +67,10 @@ impl Flights {
 }
 
 fn no_answer(why: String, outcome: Outcome) -> Delivery {
-    Delivery { outcome, failure: Some(DeliveryFailure::Retry(why)), feedback: None }
+    Delivery {
+        outcome,
+        failure: Some(DeliveryFailure::Retry(why)),
+        feedback: None,
+        retry_after: None,
+    }
 }

@@ -91,7 +91,7 @@ impl Sink for Ledger {
             Ok(()) => (Outcome::Ok, None),
             Err((outcome, failure)) => (outcome, Some(failure)),
         };
-        Box::pin(async move { Delivery { outcome, failure, feedback: None } })
+        Box::pin(async move { Delivery { outcome, failure, feedback: None, retry_after: None } })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
