@@ -6,6 +6,7 @@
 //! | What can be set? | [`config`] |
 //! | What does the server answer over HTTP? | `http` |
 //! | How does an event get from the journal to its sink? | `lane` |
+//! | Which events does a sink get, and in which form? | `route` |
 //! | How does the server tell what it is doing? | [`telemetry`] |
 
 pub mod app;
@@ -13,6 +14,7 @@ mod clock;
 pub mod config;
 mod http;
 mod lane;
+mod route;
 mod status;
 pub mod telemetry;
 

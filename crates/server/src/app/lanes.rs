@@ -8,6 +8,7 @@ use tidegate_journal::{ClassFilter, Journal, LaneStart};
 use tidegate_sinks::Sink;
 
 use super::error::StartError;
+use super::shares::Shares;
 use crate::clock::Clock;
 use crate::config::{Config, LaneConfig};
 use crate::lane::shared::Shared;
@@ -23,10 +24,12 @@ pub(super) async fn all(
     journal: &Journal,
     clock: Clock,
     signals: &Signals,
+    shares: &Shares,
 ) -> Result<Vec<(Arc<Shared>, Lane)>, StartError> {
     let mut lanes = Vec::new();
     let declared: Vec<Arc<str>> = config.classes.keys().map(|name| name.as_str().into()).collect();
     for ((sink_name, of_sink), sink) in config.sinks.iter().zip(sinks) {
+        let route = Arc::new(of_sink.intake.route());
         for (name, settings) in config.lanes(of_sink) {
             let filter = match declared.iter().find(|class| &***class == name) {
                 Some(class) => ClassFilter::Only(Arc::clone(class)),
@@ -42,10 +45,11 @@ pub(super) async fn all(
                 timeout: settings.timeout.duration(),
                 skipped_to,
             };
-            let (sink, signals) = (Arc::clone(sink), signals.clone());
+            let sink = Arc::clone(sink);
+            let signals = Signals { detach: shares.detach(sink_name), ..signals.clone() };
             let handles = journal_lane.split();
             let lane = Lane::new(Arc::clone(&shared), sink, bounds, handles, signals);
-            lanes.push((shared, lane));
+            lanes.push((shared, lane.routed(Arc::clone(&route))));
         }
     }
     for lane in journal.begin_retention() {

@@ -8,6 +8,7 @@
 mod error;
 mod journal;
 mod lanes;
+mod shares;
 mod sinks;
 
 use std::future::Future;
@@ -32,6 +33,7 @@ use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
 pub use error::{RunError, StartError};
+use shares::Shares;
 
 /// A server that is listening.
 pub struct Server {
@@ -45,6 +47,7 @@ pub struct Server {
     drain: watch::Sender<bool>,
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
+    shares: tokio::task::JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -65,8 +68,13 @@ impl Server {
         let sinks = sinks::open(config, &journal).await?;
         let host = watch::Sender::new(Feedback::default());
         let drain = watch::Sender::new(false);
-        let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
-        let parts = lanes::all(config, &sinks, &journal, clock, &signals).await?;
+        let shares = Shares::new(config, &journal);
+        let signals = Signals {
+            drain: drain.subscribe(),
+            host: host.subscribe(),
+            detach: watch::Sender::new(false).subscribe(),
+        };
+        let parts = lanes::all(config, &sinks, &journal, clock, &signals, &shares).await?;
         let (shared, lanes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
@@ -98,6 +106,11 @@ impl Server {
             },
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(Arc::clone(&status), host)),
+            shares: tokio::spawn(shares.watch(
+                status.journal.clone(),
+                Arc::clone(&status.door),
+                status.lanes.clone(),
+            )),
             status,
             sinks,
             lanes: running,
@@ -150,6 +163,7 @@ impl Server {
             sink.close().await;
         }
         self.sampler.abort();
+        self.shares.abort();
         if let Err(error) = self.status.journal.close().await {
             tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
         }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::check::Check;
 use super::defaults;
+use super::intake::IntakeConfig;
 use super::lane::LaneConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
@@ -20,6 +21,9 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// Which events it gets, and how many may wait for it.
+    #[serde(flatten)]
+    pub intake: IntakeConfig,
     /// How its lanes batch.
     #[serde(flatten)]
     pub lane: LaneConfig,
@@ -135,7 +139,7 @@ impl Leaf for Type {
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, lane } = self;
+        let Self { kind, intake, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -148,6 +152,7 @@ impl Section for SinkConfig {
             (Type::Sqlite, kind) => *kind = SinkKind::default(),
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        intake.fields(fields);
         lane.fields(fields);
     }
 }

@@ -105,6 +105,7 @@ fn lanes(config: &Config, check: &mut Check) {
     for (name, sink) in &config.sinks {
         let path = format!("sinks.{name}");
         sink.kind.check(&path, check);
+        sink.intake.check(&path, config.journal.max_bytes, check);
         let own = refused(&sink.lane, &sink.kind, event_bytes_max);
         for problem in &own {
             check.invalid(&format!("{path}.{}", problem.field), &problem.value, &*problem.bound);

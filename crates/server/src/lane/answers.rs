@@ -46,6 +46,7 @@ impl Lane {
         }
         let place = self.refused.partition_point(|kept| kept.range.start < batch.range.start);
         self.refused.insert(place, batch);
+        self.keep_a_probe();
         let asked = match outcome {
             Outcome::Throttled { retry_after } => retry_after,
             _ => None,
@@ -57,6 +58,7 @@ impl Lane {
     /// The sink took a batch.
     fn delivered(&mut self, batch: &Batch, now: Moment) -> Result<(), LaneError> {
         self.note_delivery(batch, now);
+        self.was_not_missed(batch);
         self.note(batch.range.clone())?;
         if self.backoff.attempts() > 0 {
             let (lane, sink) = (&self.shared.lane, &self.shared.sink);
@@ -78,7 +80,9 @@ impl Lane {
         }
         if self.backoff.attempts() == 0 {
             let drains = *self.signals.drain.borrow();
-            self.shared.set_state(if drains { State::Draining } else { State::Running });
+            if !self.detached {
+                self.shared.set_state(if drains { State::Draining } else { State::Running });
+            }
         }
     }
 
@@ -89,7 +93,10 @@ impl Lane {
         self.retry_at = Some(now + wait);
         self.shared.engine().pause(now);
         let attempts = self.backoff.attempts();
-        self.shared.set_state(State::Retrying { why: failure.to_string(), attempts });
+        self.shared.set_state(match self.detached {
+            true => State::Detached,
+            false => State::Retrying { why: failure.to_string(), attempts },
+        });
         let (lane, sink) = (&self.shared.lane, &self.shared.sink);
         // One line for each doubling of the wait, then one for each hundred attempts.
         if attempts <= 8 || attempts.is_multiple_of(100) {

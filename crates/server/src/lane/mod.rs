@@ -15,11 +15,14 @@ mod answers;
 mod backoff;
 pub(crate) mod error;
 mod flight;
+mod letting_go;
 mod queue;
 mod recovery;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_at_least_once;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,9 +37,11 @@ use tokio::sync::watch;
 
 use backoff::Backoff;
 use error::LaneError;
-use flight::{Flight, Flights};
+use flight::{Course, Flight, Flights};
 use queue::PositionQueue;
 use shared::{Shared, State};
+
+use crate::route::Route;
 
 /// Attempts in a row that a sink may refuse before a lane that drains leaves the rest to the
 /// journal.
@@ -62,12 +67,14 @@ pub(crate) struct Signals {
     pub(crate) drain: watch::Receiver<bool>,
     /// The host's load.
     pub(crate) host: watch::Receiver<Feedback>,
+    /// Whether the sink holds more of the journal than it may and is to be let go of.
+    pub(crate) detach: watch::Receiver<bool>,
 }
 
 /// One lane of one sink.
 pub(crate) struct Lane {
     shared: Arc<Shared>,
-    sink: Arc<dyn Sink>,
+    course: Course,
     bounds: Bounds,
     reader: LaneReader,
     cursor: LaneCursor,
@@ -85,6 +92,10 @@ pub(crate) struct Lane {
     /// Whether the sink's record must be read before anything more is sent: at the start, when a
     /// batch contradicts it, and when the sink could not be reached (it may be another one now).
     in_doubt: bool,
+    /// Which events the sink gets, and how.
+    route: Arc<Route>,
+    /// Whether nothing is kept for the sink: see `letting_go`.
+    detached: bool,
 }
 
 impl Lane {
@@ -95,9 +106,11 @@ impl Lane {
         (reader, cursor): (LaneReader, LaneCursor),
         signals: Signals,
     ) -> Self {
+        let notes = sink.keys_batches().then(|| cursor.notes());
+        let course = Course { sink, timeout: bounds.timeout, notes, clock: shared.clock };
         Self {
             shared,
-            sink,
+            course,
             bounds,
             reader,
             cursor,
@@ -110,7 +123,15 @@ impl Lane {
             known_below: 0,
             queued_end: 0,
             in_doubt: true,
+            route: Arc::default(),
+            detached: false,
         }
+    }
+
+    /// Gives the sink only what this route says.
+    pub(crate) fn routed(mut self, route: Arc<Route>) -> Self {
+        self.route = route;
+        self
     }
 
     /// Delivers until it is told to drain and nothing is left, or the sink takes nothing more.
@@ -125,6 +146,7 @@ impl Lane {
             if self.in_doubt && self.flights.is_empty() {
                 self.recover().await?;
             }
+            self.attach_if_well();
             let wait = self.step();
             if self.is_done() {
                 return Ok(());
@@ -152,7 +174,11 @@ impl Lane {
             let mut engine = shared.engine();
             match engine.poll(now, &self.queue.seen()) {
                 Step::Wait(wait) => return wait.until,
-                Step::Send(cut) => {
+                Step::Send(mut cut) => {
+                    if self.queue.repeats() {
+                        // Its size was another plan's: it must not look full.
+                        cut.reason = FlushReason::Linger;
+                    }
                     let batch = self.queue.cut(&self.shared.lane, cut)?;
                     let ticket = sent(&mut engine, now, cut, &batch);
                     self.send(batch, ticket);
@@ -162,7 +188,7 @@ impl Lane {
     }
 
     fn send(&mut self, batch: Batch, ticket: tidegate::engine::Ticket) {
-        self.flights.launch(&self.sink, self.bounds.timeout, Flight { batch, ticket });
+        self.flights.launch(&self.course, Flight { batch, ticket });
     }
 
     /// Sends the oldest batch that was refused, alone: it is the probe.
@@ -189,12 +215,16 @@ impl Lane {
     async fn next_edge(&mut self, until: Option<Moment>) -> Result<(), LaneError> {
         let clock = self.shared.clock;
         let reads = self.has_room();
+        if let Some(position) = self.queue.awaits() {
+            self.reader.call_at(position);
+        }
         let chunk = usize::try_from(self.bounds.queue_bytes / 4).unwrap_or(usize::MAX).max(1 << 16);
         let drains = *self.signals.drain.borrow();
         tokio::select! {
             Some(flown) = self.flights.land() => self.landed(flown)?,
             frames = self.reader.next(chunk), if reads => self.arrived(frames)?,
             () = clock.sleep_until(until) => {}
+            Ok(()) = self.signals.detach.changed() => self.let_go_if_told(),
             Ok(()) = self.signals.drain.changed(), if !drains => {
                 self.shared.engine().drain();
                 self.shared.set_state(State::Draining);
@@ -208,10 +238,10 @@ impl Lane {
     }
 
     fn has_room(&self) -> bool {
-        let queue = self.queue.seen();
-        !self.in_doubt
-            && queue.items < self.bounds.queue_items
-            && queue.bytes < self.bounds.queue_bytes
+        let queue = self.queue.held();
+        let room = queue.items < self.bounds.queue_items && queue.bytes < self.bounds.queue_bytes;
+        // A batch in doubt was cut within the bounds of its time, and must be complete to leave.
+        !self.in_doubt && (room || self.queue.awaits().is_some())
     }
 
     /// Whether the lane was told to drain and there is nothing left to do, or no use in trying.
@@ -227,7 +257,7 @@ impl Lane {
     }
 
     fn publish(&self) {
-        let queue = self.queue.seen();
+        let queue = self.queue.held();
         self.shared.queue_items.store(queue.items, Ordering::Relaxed);
         self.shared.queue_bytes.store(queue.bytes, Ordering::Relaxed);
     }

@@ -6,13 +6,16 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tidegate::Moment;
 use tidegate_event::{Position, Rows};
 use tidegate_journal::{Frame, ReadError, UnknownPositions};
 
-use super::Lane;
 use super::error::{LaneError, is_final};
+use super::letting_go::SKIP_BYTES;
+use super::{Lane, Signals};
+use crate::route::Run;
 
 impl Lane {
     /// Asks the sink what was delivered, until it says so or the server stops, and begins to read
@@ -21,20 +24,34 @@ impl Lane {
         self.queue.clear();
         self.refused.clear();
         while self.in_doubt && !self.gives_up() {
-            let drains = *self.signals.drain.borrow();
             if let Some(retry_at) = self.retry_at.take() {
-                tokio::select! {
-                    () = self.shared.clock.sleep_until(Some(retry_at)) => {}
-                    _ = self.signals.drain.wait_for(|drain| *drain), if !drains => {}
-                }
+                self.rest_until(retry_at).await?;
             }
-            match self.sink.delivered(&self.shared.lane, self.cursor.low_water()).await {
+            match self.course.sink.delivered(&self.shared.lane, self.cursor.low_water()).await {
                 Ok(ranges) => self.begin_after(ranges)?,
                 Err(failure) if is_final(&failure) => return Err(self.given_up(failure)),
                 Err(failure) => self.wait_after(&failure, None),
             }
         }
         Ok(())
+    }
+
+    /// Waits for a moment, or until the lane drains. A lane that is let go of reads on meanwhile.
+    async fn rest_until(&mut self, moment: Moment) -> Result<(), LaneError> {
+        let drains = *self.signals.drain.borrow();
+        loop {
+            let Signals { drain, detach, .. } = &mut self.signals;
+            let frames = tokio::select! {
+                () = self.shared.clock.sleep_until(Some(moment)) => return Ok(()),
+                _ = drain.wait_for(|drain| *drain), if !drains => return Ok(()),
+                Ok(()) = detach.changed() => None,
+                frames = self.reader.next(SKIP_BYTES), if self.detached => Some(frames),
+            };
+            match frames {
+                Some(frames) => self.arrived(frames)?,
+                None => self.let_go_if_told(),
+            }
+        }
     }
 
     /// Goes on where the sink's record has its first gap.
@@ -55,6 +72,11 @@ impl Lane {
         let from = self.cursor.low_water();
         self.reader.seek(from);
         self.queued_end = from;
+        if let Some(notes) = &self.course.notes {
+            // The journal alone knows what such a sink has, and how the rest was cut.
+            self.known_below = self.known_below.max(self.cursor.delivered_end());
+            self.queue.fix(notes.in_doubt());
+        }
         self.in_doubt = false;
         self.go_on(self.shared.clock.now());
         let (lane, sink) = (&self.shared.lane, &self.shared.sink);
@@ -71,24 +93,58 @@ impl Lane {
             lane: Arc::clone(&self.shared.lane),
             why: error.to_string(),
         })?;
+        if self.detached {
+            return self.skip(&frames);
+        }
         let now = self.shared.clock.now();
         for frame in frames {
             for group in &frame.groups {
                 let rows = Rows::new(group.rows.clone(), group.items);
                 if group.first.min(self.queued_end) < self.known_below {
-                    self.queue_missing(group.positions(), rows, now);
+                    self.queue_missing(group.positions(), rows, now)?;
                 } else {
-                    self.queue.push(group.first, rows, now);
+                    self.enqueue(group.first, rows, now)?;
                 }
                 self.queued_end = group.positions().end;
             }
+        }
+        for done in self.queue.reach(self.reader.place()) {
+            self.note(done)?;
+        }
+        Ok(())
+    }
+
+    /// Queues the rows that the sink is to get, in the form in which it gets them.
+    fn enqueue(&mut self, first: Position, rows: Rows, now: Moment) -> Result<(), LaneError> {
+        if self.route.is_open() {
+            self.queue.push(first, rows, now);
+            return Ok(());
+        }
+        let mut at = first;
+        for run in self.route.runs(&rows) {
+            let end = at + u64::from(run.count());
+            match run {
+                Run::Wanted(rows) => self.queue.push(at, rows, now),
+                Run::Filtered(count) => {
+                    self.shared.filtered.fetch_add(u64::from(count), Ordering::Relaxed);
+                    for done in self.queue.pass(at..end) {
+                        self.note(done)?;
+                    }
+                }
+            }
+            at = end;
         }
         Ok(())
     }
 
     /// Queues the rows that the sink does not have yet. Between them, and before them, there may be
     /// some that it has: no batch may span those.
-    fn queue_missing(&mut self, positions: Range<Position>, mut rows: Rows, now: Moment) {
+    fn queue_missing(
+        &mut self,
+        positions: Range<Position>,
+        mut rows: Rows,
+        now: Moment,
+    ) -> Result<(), LaneError> {
         if positions.start != self.queued_end {
             self.queue.push_hole();
         }
@@ -100,12 +156,13 @@ impl Lane {
                 rows.split_to(skip);
                 self.queue.push_hole();
             }
-            self.queue.push(missing.start, rows.split_to(take), now);
+            self.enqueue(missing.start, rows.split_to(take), now)?;
             at = missing.end;
         }
         if at < positions.end {
             self.queue.push_hole();
         }
+        Ok(())
     }
 
     /// Tells the journal what is delivered.

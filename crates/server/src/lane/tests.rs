@@ -13,7 +13,7 @@ use tidegate_sinks::{BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, Op
 use super::*;
 use crate::clock::Clock;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps every position that it was given, by its text, and refuses what would come twice.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Sink for Ledger {
 
 /// A journal with one frame of each of these sizes, every event saying its position. Each frame's
 /// class is the one at the same place.
-async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
+pub(super) async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
     let settings = Settings {
         durability: Durability::Written,
         segment_bytes: 1 << 20,
@@ -144,7 +144,8 @@ fn draining_lane(
     let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
     let host = watch::Sender::new(Feedback::default()).subscribe();
-    Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host })
+    let detach = watch::Sender::new(false).subscribe();
+    Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host, detach })
 }
 
 /// Holds the sink's record against what the journal has.
