@@ -148,6 +148,10 @@ impl Lane {
             }
             self.attach_if_well();
             let wait = self.step();
+            // A batch in doubt of which the sink gets nothing any more has nothing to send.
+            for done in self.queue.reach(0) {
+                self.note(done)?;
+            }
             if self.is_done() {
                 return Ok(());
             }

@@ -85,7 +85,9 @@ impl PositionQueue {
     /// Passes positions that no fixed batch has.
     fn pass_free(&mut self, range: Range<Position>) -> Option<Range<Position>> {
         let last = self.pieces.back().map_or(0, |piece| piece.end.saturating_sub(1));
-        let covers = !self.hole && self.fixed_at(last).is_none();
+        // The batch before must reach here without touching a fixed one.
+        let between = |fixed: &Range<Position>| fixed.start < range.start && last < fixed.end;
+        let covers = !self.hole && !self.fixed.iter().any(between);
         match self.pieces.back_mut().filter(|_| covers) {
             Some(piece) => {
                 piece.end = range.end;
@@ -100,8 +102,8 @@ impl PositionQueue {
         self.fixed = batches.into();
     }
 
-    /// Everything below `position` has been pushed or passed. Returns fixed batches without a row,
-    /// which are done: nothing of them is to be sent any more.
+    /// Everything below `position` has been pushed or passed. Returns fixed batches without a row
+    /// before the front, which are done: nothing of them is to be sent any more.
     pub(crate) fn reach(&mut self, position: Position) -> Vec<Range<Position>> {
         self.reached = self.reached.max(position);
         let mut done = Vec::new();
@@ -153,10 +155,8 @@ impl PositionQueue {
     /// early at a hole, and where a fixed batch begins. `None` if nothing waits.
     pub(crate) fn cut(&mut self, lane: &Arc<str>, cut: Cut) -> Option<Batch> {
         let start = self.pieces.front()?.first;
-        while self.fixed.front().is_some_and(|fixed| fixed.end <= start) {
-            self.fixed.pop_front();
-        }
-        let next = self.fixed.front().cloned();
+        // Those before it have no rows: `reach` tells of them.
+        let next = self.fixed.iter().find(|fixed| fixed.end > start).cloned();
         let again = next.clone().filter(|fixed| fixed.start <= start);
         let (cut, bound) = match (&again, &next) {
             (Some(fixed), _) => {
@@ -200,9 +200,7 @@ impl PositionQueue {
         self.items -= u64::from(items);
         self.bytes -= bytes;
         let range = again.unwrap_or(start..end);
-        if self.fixed.front() == Some(&range) {
-            self.fixed.pop_front();
-        }
+        self.fixed.retain(|fixed| *fixed != range);
         (!slices.is_empty()).then(|| Batch { lane: Arc::clone(lane), range, slices })
     }
 }
@@ -335,7 +333,7 @@ mod tests {
                 }
             }
             cut_all(&mut queue, &mut covered, &mut rows);
-            covered.extend(queue.reach(next));
+            covered.extend(queue.reach(0));
             prop_assert_eq!(rows, kept);
             prop_assert_eq!(queue.held(), Queue::default());
             covered.sort_by_key(|range| range.start);

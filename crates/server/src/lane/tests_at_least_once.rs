@@ -27,6 +27,8 @@ enum Answer {
 /// Remembers every attempt, and answers the first ones by a script.
 struct Api {
     script: Mutex<Vec<Answer>>,
+    /// Batches that begin here are taken, whatever the script says.
+    takes: Option<Position>,
     attempts: watch::Sender<Vec<Batch>>,
     rest: Mutex<Answer>,
 }
@@ -34,7 +36,8 @@ struct Api {
 impl Api {
     fn new(script: &[Answer], rest: Answer) -> Arc<Self> {
         let script = Mutex::new(script.iter().rev().copied().collect());
-        Arc::new(Self { script, attempts: watch::Sender::default(), rest: Mutex::new(rest) })
+        let (attempts, rest) = (watch::Sender::default(), Mutex::new(rest));
+        Arc::new(Self { script, takes: None, attempts, rest })
     }
 
     fn ranges(&self) -> Vec<Range<Position>> {
@@ -84,7 +87,9 @@ impl Sink for Api {
     }
 
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery> {
-        let answer = self.script.lock().unwrap().pop().unwrap_or(*self.rest.lock().unwrap());
+        let scripted = self.script.lock().unwrap().pop();
+        let takes = (self.takes == Some(batch.range.start)).then_some(Answer::Ok);
+        let answer = takes.or(scripted).unwrap_or(*self.rest.lock().unwrap());
         self.attempts.send_modify(|attempts| attempts.push(batch));
         Box::pin(async move {
             let (outcome, failure) = match answer {
@@ -136,6 +141,11 @@ fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) 
     Bench { lane, shared, drain, detach, _host: host }
 }
 
+/// Runs a lane that ends by itself.
+async fn ends(lane: Lane) {
+    tokio::time::timeout(PATIENCE, lane.run()).await.unwrap().unwrap();
+}
+
 fn reopened(dir: &std::path::Path) -> Journal {
     let settings = Settings {
         durability: Durability::Written,
@@ -159,11 +169,15 @@ async fn a_batch_in_doubt_is_cut_again_as_it_was_and_what_was_delivered_is_not_s
     let dir = tempfile::tempdir().unwrap();
     let first = journal(dir.path(), &[(10, ""), (10, ""), (20, "")]).await;
     // Batches of 7, three at once: the second of them is answered.
-    let sink = Api::new(&[Answer::Silent, Answer::Ok, Answer::Silent], Answer::Silent);
+    let mut sink = Api::new(&[], Answer::Silent);
+    Arc::get_mut(&mut sink).unwrap().takes = Some(7);
     let Bench { lane, .. } = bench(&first, &sink, 7, 3.0);
     let running = tokio::spawn(lane.run());
     sink.attempted(4).await;
-    assert_eq!(sink.ranges(), [0..7, 7..14, 14..21, 21..28]);
+    let mut ranges = sink.ranges();
+    // Attempts that leave together arrive in any order.
+    ranges.sort_by_key(|range| range.start);
+    assert_eq!(ranges, [0..7, 7..14, 14..21, 21..28]);
     running.abort();
     let _ = running.await;
     first.close().await.unwrap();
@@ -174,7 +188,7 @@ async fn a_batch_in_doubt_is_cut_again_as_it_was_and_what_was_delivered_is_not_s
     // Another plan: whatever is not in doubt is cut by it.
     let Bench { lane, drain, .. } = bench(&second, &sink, 5, 1.0);
     drain.send_replace(true);
-    lane.run().await.unwrap();
+    ends(lane).await;
     assert_eq!(sink.ranges(), [0..7, 14..21, 21..28, 28..33, 33..38, 38..40]);
     second.close().await.unwrap();
 }
@@ -189,7 +203,7 @@ async fn a_batch_larger_than_the_queue_is_cut_again_all_the_same() {
     let sink = Api::new(&[], Answer::Ok);
     let Bench { lane, drain, .. } = bench(&journal, &sink, 30, 1.0);
     drain.send_replace(true);
-    lane.run().await.unwrap();
+    ends(lane).await;
     assert_eq!(sink.ranges(), [0..20, 20..270, 270..300]);
     journal.close().await.unwrap();
 }
@@ -204,7 +218,7 @@ async fn a_batch_in_doubt_of_which_the_sink_gets_nothing_any_more_is_done() {
     let sink = Api::new(&[], Answer::Ok);
     let Bench { lane, drain, .. } = bench(&journal, &sink, 30, 1.0);
     drain.send_replace(true);
-    lane.routed(only(vec!["event 0".into(), "event 7".into()])).run().await.unwrap();
+    ends(lane.routed(only(vec!["event 0".into(), "event 7".into()]))).await;
     assert_eq!(cursor.low_water(), 10);
     assert_eq!(sink.came().into_keys().collect::<Vec<_>>(), [0, 7]);
     journal.close().await.unwrap();
@@ -217,7 +231,7 @@ async fn a_lane_whose_events_are_all_filtered_still_moves_its_cursor() {
     let sink = Api::new(&[], Answer::Ok);
     let Bench { lane, shared, drain, .. } = bench(&journal, &sink, 30, 1.0);
     drain.send_replace(true);
-    lane.routed(only(Vec::new())).run().await.unwrap();
+    ends(lane.routed(only(Vec::new()))).await;
     assert!(sink.ranges().is_empty());
     assert_eq!(shared.filtered.load(Ordering::Relaxed), 100);
     assert_eq!(journal.stats().lanes[0].low_water, 100);
@@ -276,7 +290,7 @@ async fn append(journal: &Journal, positions: Range<Position>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// Invariant: whenever the lane is stopped, and however often, every event that is for the sink
     /// comes at least once; a batch that was attempted and not answered comes again with its range
@@ -312,7 +326,7 @@ proptest! {
                 drain.send_replace(last);
                 let mut running = tokio::spawn(lane.run());
                 if last {
-                    running.await.unwrap().unwrap();
+                    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
                 } else {
                     // Until all is answered, or only silent ones are left.
                     let _ = tokio::time::timeout(Duration::from_millis(60), &mut running).await;

@@ -150,8 +150,14 @@ fn every_default_is_the_one_stated() {
             "log.format=text",
             "log.level=info",
             "sinks.sqlite.controller.name=aimd",
+            "sinks.sqlite.journal_share_max=null",
+            "sinks.sqlite.on_full=block",
             "sinks.sqlite.path=null",
+            "sinks.sqlite.transform=[]",
             "sinks.sqlite.type=sqlite",
+            "sinks.sqlite.when.all=[]",
+            "sinks.sqlite.when.any=[]",
+            "sinks.sqlite.when.not=[]",
         ]
     );
 }

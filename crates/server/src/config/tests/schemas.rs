@@ -58,6 +58,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("classes.c.batch_size", ""),
         ("sinks.s", ""),
         ("sinks.s.retention", ""),
+        ("sinks.s.when", ""),
         ("sinks.s.batch_size", ""),
         ("sinks.s.controller", "load_score"),
         ("sinks.s.controller", "aimd"),
