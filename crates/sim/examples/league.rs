@@ -1,6 +1,6 @@
 //! The league table of the canonical saturated scenarios.
 //!
-//! `cargo run --release -p tidegate-sim --example league -- [SEEDS] [CACHE_DIR] [saturated|arrivals|random|all]`
+//! `cargo run --release -p tidegate-sim --example league -- [SEEDS] [CACHE_DIR] [saturated|arrivals|sharers|measured|random|all]`
 
 use std::io::Write;
 use std::time::Instant;
@@ -17,6 +17,12 @@ fn scenarios(which: &str) -> Result<Vec<Scenario>, Box<dyn std::error::Error>> {
     }
     if matches!(which, "arrivals" | "all") {
         all.extend(canonical::arrivals()?);
+    }
+    if matches!(which, "sharers" | "all") {
+        all.extend(canonical::sharers()?);
+    }
+    if matches!(which, "measured" | "all") {
+        all.extend(canonical::measured()?);
     }
     if matches!(which, "random" | "all") {
         all.extend((0..24).map(random::scenario));

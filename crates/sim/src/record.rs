@@ -62,7 +62,7 @@ impl Record {
         }
     }
 
-    /// An attempt was answered or given up.
+    /// An attempt was answered or given up; returns how many items that delivered in time.
     pub fn answered(
         &mut self,
         now: Moment,
@@ -70,11 +70,12 @@ impl Record {
         outcome: Outcome,
         batch: &[Chunk],
         plan: &Plan,
-    ) {
+    ) -> u64 {
         let latency = now.since(sent);
         self.latency_sum += latency;
         let place = place(now.as_secs_f64());
-        let Some(bin) = self.bins.get_mut(place) else { return };
+        let Some(bin) = self.bins.get_mut(place) else { return 0 };
+        let before = bin.timely;
         bin.attempts += 1;
         (bin.batch_size, bin.concurrency) = (plan.batch_size, plan.concurrency);
         match outcome {
@@ -92,6 +93,7 @@ impl Record {
             Outcome::Throttled { .. } => bin.throttled += 1,
             _ => {}
         }
+        bin.timely - before
     }
 
     /// The sum of all attempts' latencies, in seconds.

@@ -71,7 +71,7 @@ pub(crate) fn fold(
         p99_seconds: p99(runs),
         refusals_per_minute: mean(runs.iter().map(|run| count(run.timeline.throttled()) / minutes)),
         attempts: mean(runs.iter().map(|run| count(run.attempts))),
-        jain: None,
+        jain: jain(scenario, runs),
     }
 }
 
@@ -131,6 +131,14 @@ fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 fn worst(settled: &[Option<(f64, f64)>]) -> Option<f64> {
     let all: Option<Vec<f64>> = settled.iter().map(|settle| settle.map(|(s, _)| s)).collect();
     all?.into_iter().reduce(f64::max)
+}
+
+/// Mean over the seeds, in the steady half.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most an hour")]
+fn jain(scenario: &Scenario, runs: &[Run]) -> Option<f64> {
+    let (half, end) = ((scenario.duration_s / 2.0) as usize, scenario.duration_s as usize);
+    let known: Vec<f64> = runs.iter().filter_map(|run| run.jain(half, end)).collect();
+    (!known.is_empty()).then(|| mean(known.into_iter()))
 }
 
 fn p99(runs: &[Run]) -> Option<f64> {

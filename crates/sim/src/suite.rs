@@ -160,6 +160,7 @@ fn runs(scenario: &Scenario, contender: &Contender, seeds: u64) -> Result<Vec<Ru
 fn reference(scenario: &Scenario, options: &Options) -> Result<Reference, SettingError> {
     let oracle = Oracle::find(scenario, options.effort, &options.cache)?;
     let hindsight = best_static(scenario, options.effort, &options.cache)?;
+    let scenario = &scenario.alone();
     let replay = |best: Best| {
         let name = "fixed".to_owned();
         let first = plan(best.batch_size, best.concurrency);

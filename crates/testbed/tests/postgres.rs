@@ -1,7 +1,5 @@
 //! Does the testbed's PostgreSQL keep what it must, and forget what it may?
 
-#![expect(clippy::unwrap_used, reason = "all of this is test code")]
-
 use std::path::PathBuf;
 
 use tidegate_testbed::postgres::{Error, Postgres, Settings};

@@ -4,6 +4,9 @@
 //! most 1 % of misses. For arrivals: the best static plan of the whole run, since what arrives
 //! cannot be exceeded. Beside it stands the best static plan in hindsight, whatever it misses:
 //! what a person would have set who knew the run.
+//!
+//! Where many instances share a backend, both are those of one instance that is alone: what all
+//! of them together could reach if they were one.
 
 mod cache;
 mod phases;
@@ -34,6 +37,7 @@ impl Oracle {
     ///
     /// [`SettingError`] when the scenario's bounds are refused.
     pub fn find(scenario: &Scenario, effort: Effort, cache: &Cache) -> Result<Self, SettingError> {
+        let scenario = &scenario.alone();
         if !search::has_phases(scenario) {
             return Ok(Self { plan: best_static(scenario, effort, cache)?, slices: None });
         }
@@ -85,7 +89,7 @@ pub fn best_static(
     effort: Effort,
     cache: &Cache,
 ) -> Result<Best, SettingError> {
-    remembered(scenario, Goal::hindsight(effort), cache)
+    remembered(&scenario.alone(), Goal::hindsight(effort), cache)
 }
 
 fn remembered(scenario: &Scenario, goal: Goal, cache: &Cache) -> Result<Best, SettingError> {

@@ -279,7 +279,7 @@ impl Breaker {
                     let reason = format!(
                         "{run} failures in a row, where {usual:.1} % of the attempts usually fail"
                     );
-                    self.open(now, reason);
+                    self.open(now, &reason);
                 }
             }
         }
@@ -291,7 +291,7 @@ impl Breaker {
             Verdict::Silent => {}
             Verdict::Failed => {
                 let answered = self.answered;
-                self.open(now, format!("a probe failed, after {answered} that were answered"));
+                self.open(now, &format!("a probe failed, after {answered} that were answered"));
             }
             Verdict::Answered => {
                 self.answered += 1;
@@ -304,7 +304,7 @@ impl Breaker {
         }
     }
 
-    fn open(&mut self, now: Moment, why: String) {
+    fn open(&mut self, now: Moment, why: &str) {
         let open = self.open_next;
         self.open_next = (open * 2).min(self.settings.open_max);
         self.opened += 1;

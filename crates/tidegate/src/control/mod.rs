@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | [`fixed`] | nothing | – |
 //! | [`aimd`] | batch size | up by a constant while full batches meet the target, down by a factor when not |
+//! | [`joint`] | size and concurrency | what full batches take under the target, and duels between plans |
 //! | [`gradient`] | batch size | the slope of throughput over size |
 //! | [`load_score`] | batch size | the backend's own load |
 //! | [`strategy`] | batch size | a performance score: `conservative`, `aggressive`, `balanced`, `adaptive` |
@@ -23,6 +24,7 @@
 pub mod aimd;
 pub mod fixed;
 pub mod gradient;
+pub mod joint;
 pub mod load_score;
 pub mod ports;
 pub mod strategy;
@@ -35,6 +37,7 @@ use crate::{Bounds, Change, Feedback, Moment, Plan, Sample, Sent};
 pub use aimd::Aimd;
 pub use fixed::Fixed;
 pub use gradient::Gradient;
+pub use joint::Joint;
 pub use load_score::LoadScore;
 pub use strategy::Strategy;
 
@@ -95,6 +98,8 @@ pub enum ControllerSettings {
     Fixed,
     /// Additive increase, multiplicative decrease of the batch size.
     Aimd(aimd::Settings),
+    /// Batch size and concurrency together.
+    Joint(joint::Settings),
     /// Batch size by the backend's own load.
     LoadScore(load_score::Settings),
     /// Gradient ascent of throughput over the batch size.
@@ -122,7 +127,8 @@ impl Default for ControllerSettings {
 
 impl ControllerSettings {
     /// The names that a configuration may use.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 14] = [
+        "joint",
         "aimd",
         "fixed",
         "load_score",
@@ -144,6 +150,7 @@ impl ControllerSettings {
         let strategy = |kind| Self::Strategy(kind, strategy::Settings::default());
         Some(match name {
             "fixed" => Self::Fixed,
+            "joint" => Self::Joint(joint::Settings::default()),
             "aimd" => Self::Aimd(aimd::Settings::default()),
             "load_score" => Self::LoadScore(load_score::Settings::default()),
             "gradient" => Self::Gradient(gradient::Settings::default()),
@@ -164,6 +171,7 @@ impl ControllerSettings {
     #[must_use]
     pub fn with_target(mut self, target: Duration) -> Self {
         match &mut self {
+            Self::Joint(settings) => settings.target = target,
             Self::Aimd(settings) => settings.target = target,
             Self::Gradient(settings) => settings.target = target,
             Self::Strategy(_, settings) => settings.target = target,
@@ -188,6 +196,7 @@ impl ControllerSettings {
         bounds.check_plan(&first)?;
         Ok(match self {
             Self::Fixed => Box::new(Fixed::new(first)),
+            Self::Joint(settings) => Box::new(Joint::new(settings.clone(), first, *bounds)?),
             Self::Aimd(settings) => Box::new(Aimd::new(settings.clone(), first, *bounds)?),
             Self::LoadScore(settings) => {
                 Box::new(LoadScore::new(settings.clone(), first, *bounds)?)

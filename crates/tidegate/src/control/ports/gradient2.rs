@@ -1,8 +1,8 @@
 //! Netflix's Gradient2: how does an attempt's round trip compare with the long-run mean? The limit
 //! follows their ratio, plus a small queue.
 //!
-//! gradient = 1.5 · long ÷ short, held within .5 … 1; limit ← .8 · limit + .2 · (limit · gradient
-//! + 4). The long-run mean is exponential over 600 attempts, begun with a plain mean of ten; when
+//! gradient = 1.5 · long ÷ short, held within .5 … 1; the new limit is .8 times the old one plus .2
+//! times (limit · gradient + 4). The long-run mean is exponential over 600 attempts, begun with a plain mean of ten; when
 //! it is more than twice the newest round trip it loses a twentieth. An attempt with fewer than
 //! half the limit in flight moves nothing. The rule has no answer to drops: failures are left out.
 
