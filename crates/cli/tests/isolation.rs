@@ -83,7 +83,8 @@ impl Drop for Lock {
 fn count(file: &Path, sql: &str) -> u64 {
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
     let db = rusqlite::Connection::open_with_flags(file, flags).unwrap();
-    db.query_row(sql, [], |row| row.get(0)).unwrap()
+    let count: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    count.try_into().unwrap()
 }
 
 fn lane<'m>(metrics: &'m Value, sink: &str) -> &'m Value {

@@ -14,12 +14,19 @@ use tidegate_journal::BatchNotes;
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure, Sink};
 use tokio::task::{Id, JoinSet};
 
+use super::outage::Leave;
 use crate::clock::Clock;
 
 /// An attempt on its way.
 pub(super) struct Flight {
     pub(super) batch: Batch,
-    pub(super) ticket: Ticket,
+    /// The engine's; an empty batch that only commits its range has none.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) leave: Leave,
+    /// Of which failed batch it is the first part; none if it is fresh.
+    pub(super) case: Option<u64>,
+    /// Attempts with these items before, and when the first one was.
+    pub(super) before: (u32, Moment),
 }
 
 /// Where attempts go, and how.
@@ -65,6 +72,11 @@ impl Flights {
         self.flying.is_empty()
     }
 
+    /// How many with a fresh batch.
+    pub(super) fn fresh(&self) -> usize {
+        self.flying.values().filter(|flight| flight.case.is_none()).count()
+    }
+
     /// Sends a batch. It is kept here until it is answered.
     pub(super) fn launch(&mut self, course: &Course, flight: Flight) {
         let task = self.tasks.spawn(course.clone().attempt(flight.batch.clone()));
@@ -81,8 +93,8 @@ impl Flights {
             }
         };
         let mut flight = self.flying.remove(&id)?;
-        if let Some(left) = left {
-            flight.ticket.depart(left);
+        if let (Some(left), Some(ticket)) = (left, &mut flight.ticket) {
+            ticket.depart(left);
         }
         Some((flight, delivery))
     }

@@ -47,7 +47,7 @@ impl Lane {
     /// Of the batches that the sink has refused, a detached lane keeps the oldest.
     pub(super) fn keep_a_probe(&mut self) {
         if self.detached {
-            self.refused.truncate(1);
+            self.cases.truncate(1);
         }
     }
 
@@ -63,14 +63,14 @@ impl Lane {
 
     /// Attaches the lane again when the sink has taken all that it was offered.
     pub(super) fn attach_if_well(&mut self) {
-        let waits = self.in_doubt || !self.refused.is_empty() || !self.flights.is_empty();
+        let waits = self.in_doubt || !self.cases.is_empty() || !self.flights.is_empty();
         if !self.detached || waits || *self.signals.detach.borrow() {
             return;
         }
         self.detached = false;
         self.queue.clear();
         self.queued_end = self.reader.place();
-        self.go_on(self.shared.clock.now());
+        self.show();
         let (lane, sink) = (&self.shared.lane, &self.shared.sink);
         let missed = self.shared.missed.load(Ordering::Relaxed);
         tracing::warn!(%sink, %lane, missed, "attached again, from here on");

@@ -10,7 +10,7 @@ use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
 use tidegate_sinks::{BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin};
 
-use super::tests::{PATIENCE, journal};
+use super::tests::{PATIENCE, ROOM, failing, journal};
 use super::*;
 use crate::clock::Clock;
 use crate::route::{Check, Field, Test};
@@ -137,7 +137,9 @@ fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) 
     let signals =
         Signals { drain: drain.subscribe(), host: host.subscribe(), detach: detach.subscribe() };
     let sink: Arc<dyn Sink> = Arc::<Api>::clone(sink);
-    let lane = Lane::new(Arc::clone(&shared), sink, bounds, lane.split(), signals);
+    let letters = DeadLetters::in_memory(ROOM);
+    let failing = failing(journal, &letters, Policy::default());
+    let lane = Lane::new(Arc::clone(&shared), sink, bounds, lane.split(), signals, failing);
     Bench { lane, shared, drain, detach, _host: host }
 }
 

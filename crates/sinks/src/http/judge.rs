@@ -80,7 +80,7 @@ impl Judge {
             Some(why) => Err(why.clone()),
         };
         match read {
-            Ok(not_taken) => self.partly(answer, not_taken, batch),
+            Ok(not_taken) => self.partly(answer, &not_taken, batch),
             Err(why) => {
                 // Perhaps all was taken, but nobody can tell.
                 let why = format!(
@@ -95,7 +95,7 @@ impl Judge {
         }
     }
 
-    fn partly(&self, answer: &Answer, not_taken: Vec<NotTaken>, batch: &Batch) -> Delivery {
+    fn partly(&self, answer: &Answer, not_taken: &[NotTaken], batch: &Batch) -> Delivery {
         let Some(first) = not_taken.first() else { return taken() };
         let all = not_taken.len() as u64 == batch.items();
         if all && not_taken.iter().all(|item| item.meaning.is_retryable()) {

@@ -6,6 +6,7 @@ mod intake;
 mod invariants;
 mod odds;
 mod schemas;
+mod sinks;
 mod whole;
 
 use super::*;
