@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome, Plan};
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
-use tidegate_sinks::{BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin};
+use tidegate_sinks::{
+    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin,
+};
 
 use super::tests::{PATIENCE, ROOM, failing, journal};
 use super::*;
