@@ -23,6 +23,10 @@ impl Sink for Blackhole {
         Limits { concurrency_max: None, guarantee: Guarantee::AtLeastOnce }
     }
 
+    fn keys_batches(&self) -> bool {
+        false
+    }
+
     fn open(&self, _origin: Origin) -> BoxFuture<'_, Result<(), OpenError>> {
         Box::pin(std::future::ready(Ok(())))
     }

@@ -26,6 +26,13 @@ pub trait Sink: Send + Sync + 'static {
     /// What the sink can take and what it promises.
     fn limits(&self) -> Limits;
 
+    /// Whether the backend knows a batch that comes again by its range: then a batch in doubt must
+    /// come again unchanged, and whoever sends notes its boundaries before the first attempt. A
+    /// sink with a record of its own does not need that, nor one that keeps nothing.
+    fn keys_batches(&self) -> bool {
+        self.limits().guarantee == Guarantee::AtLeastOnce
+    }
+
     /// Takes the sink into use by one opening of one journal, before any batch.
     ///
     /// The sink stores the epoch. From then on it refuses every older opening of that journal —

@@ -46,7 +46,9 @@ impl Lane {
         let recut = matches!(failure, DeliveryFailure::Recut(_));
         leave.answered(now, if recut { Verdict::Answered } else { outcome.into() });
         let place = self.place_of(case, batch, before, now);
-        self.failed(place, (outcome, retry_after), failure, now)
+        self.failed(place, (outcome, retry_after), failure, now)?;
+        self.keep_a_probe();
+        Ok(())
     }
 
     /// The sink took a batch.
@@ -57,6 +59,7 @@ impl Lane {
         now: Moment,
     ) -> Result<(), LaneError> {
         self.note_delivery(batch, now);
+        self.was_not_missed(batch);
         self.given_up.retain(|position| !batch.range.contains(position));
         self.note(batch.range.clone())?;
         if let Some(place) = case.and_then(|id| self.cases.iter().position(|case| case.id == id)) {

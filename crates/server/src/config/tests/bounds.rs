@@ -166,12 +166,18 @@ fn every_default_is_the_one_stated() {
             "log.format=text",
             "log.level=info",
             "sinks.sqlite.controller.name=aimd",
+            "sinks.sqlite.journal_share_max=null",
+            "sinks.sqlite.on_full=block",
             "sinks.sqlite.path=null",
             "sinks.sqlite.retry.overloaded=retry",
             "sinks.sqlite.retry.rejected=dead_letter",
             "sinks.sqlite.retry.timed_out=retry",
             "sinks.sqlite.retry.too_large=dead_letter",
+            "sinks.sqlite.transform=[]",
             "sinks.sqlite.type=sqlite",
+            "sinks.sqlite.when.all=[]",
+            "sinks.sqlite.when.any=[]",
+            "sinks.sqlite.when.not=[]",
         ]
     );
 }

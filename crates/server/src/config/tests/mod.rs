@@ -2,6 +2,7 @@
 
 mod bounds;
 mod forms;
+mod intake;
 mod invariants;
 mod odds;
 mod postgres;

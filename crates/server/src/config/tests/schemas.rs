@@ -71,6 +71,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s", "http"),
         ("sinks.s", "file"),
         ("sinks.s.retention", ""),
+        ("sinks.s.when", ""),
         ("sinks.s.rotation", "file"),
         ("sinks.s.batch_size", ""),
         ("sinks.s.breaker", ""),
