@@ -90,3 +90,15 @@ fn the_schema_knows_every_part() {
         assert!(schema.contains(part), "{part}");
     }
 }
+
+/// `TIDEGATE_SIM_BLESS=1` writes the file anew.
+#[test]
+fn the_published_schema_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
+    let schema = serde_json::to_string_pretty(&Scenario::schema()).unwrap() + "\n";
+    if std::env::var_os("TIDEGATE_SIM_BLESS").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(published == schema, "write it anew with TIDEGATE_SIM_BLESS=1");
+}
