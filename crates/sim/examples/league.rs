@@ -1,6 +1,6 @@
 //! The league table of the canonical saturated scenarios.
 //!
-//! `cargo run --release -p tidegate-sim --example league -- [SEEDS] [CACHE_DIR] [saturated|arrivals|sharers|measured|random|all]`
+//! `cargo run --release -p tidegate-sim --example league -- [SEEDS] [CACHE_DIR] [saturated|arrivals|sharers|classes|measured|random|all]`
 
 use std::io::Write;
 use std::time::Instant;
@@ -20,6 +20,9 @@ fn scenarios(which: &str) -> Result<Vec<Scenario>, Box<dyn std::error::Error>> {
     }
     if matches!(which, "sharers" | "all") {
         all.extend(canonical::sharers()?);
+    }
+    if matches!(which, "classes" | "all") {
+        all.extend(canonical::classes()?);
     }
     if matches!(which, "measured" | "all") {
         all.extend(canonical::measured()?);

@@ -38,6 +38,8 @@
 //! | choose who finds the plan | [`ControllerSettings`], [`control`] |
 //! | write a controller | [`Controller`], [`Sample`], [`Change`] |
 //! | drive the engine from a queue of your own | [`engine`] |
+//! | record what arrives, to play it again | [`recording`] |
+//! | share one backend between engines by weight | [`share`] |
 //! | say which plans are allowed | [`Bounds`] |
 //!
 //! # Features
@@ -55,7 +57,9 @@ pub mod error;
 pub mod feedback;
 pub mod history;
 pub mod plan;
+pub mod recording;
 pub mod sample;
+pub mod share;
 pub mod time;
 
 #[cfg(feature = "async")]
