@@ -99,7 +99,7 @@ impl Sink for Api {
                 Answer::Busy => (Outcome::Overloaded, Some(DeliveryFailure::Retry("busy".into()))),
                 Answer::Silent => std::future::pending().await,
             };
-            Delivery { outcome, failure, feedback: None }
+            Delivery { outcome, failure, feedback: None, retry_after: None }
         })
     }
 
