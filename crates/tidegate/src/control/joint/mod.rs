@@ -200,6 +200,7 @@ impl Joint {
         let answer = Answer {
             items: answer.timely,
             seconds: answer.seconds,
+            at: sample.at,
             ln_allowed: self.ln_allowed(),
             at_bound: self.size.ln() >= self.ln_most() - 1e-9,
             concurrency: self.concurrency,
@@ -272,10 +273,14 @@ impl Joint {
         let (_, duel) = self.search.duel_mut()?;
         let slots = duel.point(ln_size, duel.is_other()).concurrency.floor();
         if f64::from(sample.sent.in_flight) < slots {
+            if duel.was_idle() {
+                self.search.give_up(sample.at + Duration::from_secs(5));
+                return self.ask(true, words::IDLE);
+            }
             return None;
         }
         let of_base = !duel.is_other() && !duel.is_skipping();
-        match duel.push(answer.timely, answer.seconds) {
+        match duel.push(sample.at, answer.timely, answer.seconds) {
             Step::Go if of_base => {
                 self.teach(sample, answer);
                 self.follow(sample)

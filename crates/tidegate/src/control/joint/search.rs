@@ -160,18 +160,18 @@ impl Search {
 
     /// The plan to hold the base against; `None` where there is none.
     fn other(&self, axis: Axis, base: Point, room: &Room) -> Option<Point> {
-        let [more, fewer] = self.steps;
+        let [up, down] = self.steps;
         let c = base.concurrency;
         match axis {
             Axis::More => {
-                let other = (c * more).round().max(c.floor() + 1.0).min(room.concurrency_max);
+                let other = more(c, up).min(room.concurrency_max);
                 // As many items in flight as before, and more where the latency has room.
                 let less = ((other / c).ln() - room.slack.max(0.0)).max(0.0);
                 let ln_size = (base.ln_size - less).max(room.ln_size_min);
                 (other > c * 1.01).then_some(Point { ln_size, concurrency: other })
             }
             Axis::Fewer => {
-                let other = (c / fewer).round().min(c.ceil() - 1.0);
+                let other = fewer(c, down);
                 let some = other >= 1.0 && room.concurrency_max > 0.0;
                 some.then_some(Point { concurrency: other, ..base })
             }
@@ -207,7 +207,7 @@ impl Search {
         if won {
             self.win(axis);
         } else {
-            self.lose(axis, now, gain);
+            self.lose(&found, now);
         }
         Some(found)
     }
@@ -220,19 +220,33 @@ impl Search {
     }
 
     /// Asks again in finer steps, or when the cost of asking is forgotten.
-    fn lose(&mut self, axis: Axis, now: Moment, gain: f64) {
-        if let Some(step) = self.steps.get_mut(axis as usize)
+    fn lose(&mut self, found: &Found, now: Moment) {
+        let place = found.axis as usize;
+        if let Some(step) = self.steps.get_mut(place)
             && *step > FINE
         {
             *step = if *step > COARSE { COARSE } else { FINE };
-            return;
+            let c = found.base.concurrency;
+            let next = if found.axis == Axis::More { more(c, *step) } else { fewer(c, *step) };
+            if next != found.other.concurrency {
+                return;
+            }
         }
-        let lost = (-gain.exp_m1()).max(0.01) * now.since(self.began).as_secs_f64() / 2.0;
+        let took = now.since(self.began).as_secs_f64() / 2.0;
+        let lost = (-found.gain.exp_m1()).max(0.01) * took;
         let wait = (lost / TAX).clamp(SHORT, LONG);
-        if let Some(next) = self.next.get_mut(axis as usize) {
+        if let Some(next) = self.next.get_mut(place) {
             *next = now + Duration::from_secs_f64(wait);
         }
     }
+}
+
+fn more(concurrency: f64, step: f64) -> f64 {
+    (concurrency * step).round().max(concurrency.floor() + 1.0)
+}
+
+fn fewer(concurrency: f64, step: f64) -> f64 {
+    (concurrency / step).round().min(concurrency.ceil() - 1.0)
 }
 
 #[cfg(test)]

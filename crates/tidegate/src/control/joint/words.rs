@@ -10,6 +10,9 @@ use crate::Sample;
 
 type Text = Cow<'static, str>;
 
+pub(super) const IDLE: &str =
+    "gave up a comparison: too few attempts were in flight at once to tell";
+
 fn percent(gain: f64) -> f64 {
     gain.exp_m1().abs() * 100.0
 }
