@@ -26,8 +26,9 @@ pub struct RateGate {
     again_from: Moment,
     hold: Duration,
     raise_at: Option<Moment>,
-    /// Raises since the last refusal.
-    raises: u32,
+    /// The pace that was refused last, and those before the last raises.
+    refused: Option<f64>,
+    before: [f64; 2],
     /// Attempts let through at the last raise.
     passed_then: f64,
     raised_at: Moment,
@@ -35,7 +36,7 @@ pub struct RateGate {
 
 /// A pause that a backend asks for without saying how long.
 const PAUSE: Duration = Duration::from_secs(1);
-const HOLD: Duration = Duration::from_secs(4);
+const HOLD: Duration = Duration::from_secs(2);
 const HOLD_MAX: Duration = Duration::from_secs(60);
 const RAISE_EVERY: Duration = Duration::from_secs(1);
 /// Below the rate that was let through, so that the backend's tokens fill up again.
@@ -64,10 +65,12 @@ impl RateGate {
         let seconds = sample.at.since(since).as_secs_f64().max(0.05);
         let to = self.after_refusal(seconds, pause.as_secs_f64());
         self.hold = if self.pace.is_none() { HOLD } else { (self.hold * 2).min(HOLD_MAX) };
+        self.refused = self.pace;
         self.pace = Some(to);
         self.again_from = sample.at + pause;
         self.since = Some(self.again_from);
-        (self.passed, self.raises, self.passed_then) = (0.0, 0, 0.0);
+        (self.passed, self.passed_then) = (0.0, 0.0);
+        self.before = [to; 2];
         self.raised_at = self.again_from;
         self.raise_at = Some(self.again_from + self.hold);
         let reason = format!(
@@ -84,7 +87,10 @@ impl RateGate {
             Some(pace) if seconds < SHORT => {
                 (self.passed / (seconds + saved)).clamp(0.7 * pace, 0.95 * pace)
             }
-            Some(pace) => (BELOW * self.passed / (seconds + 0.5 * saved)).min(0.995 * pace),
+            Some(pace) => {
+                let mean = BELOW * self.passed / (seconds + 0.5 * saved);
+                mean.max(self.before[0]).min(0.985 * pace)
+            }
         };
         rate.max(crate::bounds::PACE_MIN)
     }
@@ -107,9 +113,12 @@ impl RateGate {
         if used < 0.85 * pace {
             return None;
         }
-        self.raises += 1;
-        let share = (0.01 * f64::from(self.raises)).min(0.1);
+        let share = match self.refused {
+            Some(refused) if pace > 0.9 * refused => 0.01,
+            _ => 0.08,
+        };
         let to = pace * (1.0 + share);
+        self.before = [self.before[1], pace];
         self.pace = Some(to);
         let reason = format!(
             "raised to {to:.1} attempts a second: the last {:.0} passed without a refusal",

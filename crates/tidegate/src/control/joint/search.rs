@@ -134,7 +134,7 @@ impl Search {
         let (axis, other) = if self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min {
             (Axis::Smaller, Point { ln_size: smaller, ..base })
         } else {
-            [Axis::More, Axis::Fewer, Axis::Larger].into_iter().find_map(|axis| {
+            [Axis::More, Axis::Fewer, Axis::Larger, Axis::Smaller].into_iter().find_map(|axis| {
                 let due = self.next.get(axis as usize).is_some_and(|next| now >= *next);
                 let other = if due { self.other(axis, base, room) } else { None };
                 other.map(|other| (axis, other))
@@ -144,7 +144,7 @@ impl Search {
         let (threshold, doubt) = match axis {
             Axis::More => ((0.15 * ratio).clamp(0.02, 0.05), 0.5),
             Axis::Fewer => (-0.005, 0.3),
-            Axis::Smaller => (0.015, 0.7),
+            Axis::Smaller => (0.0, 0.5),
             Axis::Larger => (-0.005, 0.0),
         };
         let blocks = if ratio.abs() > 0.25 || axis == Axis::Smaller { 6 } else { 12 };
@@ -179,7 +179,10 @@ impl Search {
                 let ln_size = base.ln_size - SMALLER.ln() / 2.0;
                 (self.ceiling.is_some() && room.slack > 0.15).then_some(Point { ln_size, ..base })
             }
-            Axis::Smaller => None,
+            Axis::Smaller => {
+                let ln_size = base.ln_size + SMALLER.ln();
+                (ln_size > room.ln_size_min).then_some(Point { ln_size, ..base })
+            }
         }
     }
 
@@ -294,6 +297,8 @@ mod tests {
         search.conclude(now, 7.0, false, -0.1);
         // Half a second at a tenth less: forgotten after twelve seconds.
         assert_eq!(search.begin(now, base, &ROOM).unwrap().0, Axis::Fewer);
+        search.conclude(now, 7.0, false, -0.02);
+        assert_eq!(search.begin(now, base, &ROOM).unwrap().0, Axis::Smaller);
         search.conclude(now, 7.0, false, -0.02);
         assert_eq!(search.begin(now + Duration::from_secs(3), base, &ROOM), None);
         let later = now + Duration::from_secs(11);

@@ -72,6 +72,14 @@ impl Startup {
         (self.arm, self.skip) = (Arm::default(), concurrency.ceil());
     }
 
+    /// What concurrency to keep if it has to end now.
+    pub(super) const fn kept(&self, concurrency: f64) -> f64 {
+        match self.phase {
+            Phase::Grow(_) => concurrency,
+            Phase::Widen(_, was) => was,
+        }
+    }
+
     /// A full batch was answered.
     pub(super) fn push(&mut self, answer: &Answer) -> Next {
         if self.skip > 0.0 {

@@ -110,6 +110,13 @@ pub(super) fn found(found: &Found) -> Text {
     }
 }
 
+pub(super) fn throttled(concurrency: f64) -> Text {
+    format!(
+        "kept {concurrency} in flight: a rate limit refuses attempts, so nothing is compared now"
+    )
+    .into()
+}
+
 pub(super) fn too_large(items: u32, most: f64) -> Text {
     format!("at most {most:.0} items: {items} were refused as too large").into()
 }
