@@ -98,11 +98,20 @@ pub(crate) struct Case {
     /// Gives PostgreSQL's table the unique index that exactly-once delivery has
     #[arg(long)]
     pub indexed: bool,
+    /// Seconds that the backend is written to before anything counts
+    #[arg(long, default_value_t = 8.0, value_parser = parse_warm_up)]
+    pub warm_up_seconds: f64,
     /// Where database files go [default: the system's directory for temporary files]
     #[arg(long)]
     pub directory: Option<PathBuf>,
     #[command(flatten)]
     service: Service,
+}
+
+fn parse_warm_up(text: &str) -> anyhow::Result<f64> {
+    let seconds: f64 = text.parse()?;
+    ensure!((0.0..=600.0).contains(&seconds), "must be between 0 and 600");
+    Ok(seconds)
 }
 
 /// Which latency a target is about.

@@ -15,7 +15,7 @@
 //! | what is written to? | [`backend`], [`standin`], [`rows`] |
 //! | who disturbs it? | [`neighbour`], in a [`child`] process |
 //! | how good was it? | [`record`], [`figures`], [`results`], [`cpu`] |
-//! | how is it told? | [`table`], [`landscape`], [`report`], [`trace`], [`machine`] |
+//! | how is it told? | [`table`], [`landscape`], [`timeline`], [`report`], [`trace`], [`machine`] |
 //! | what is done, in which order? | [`sweep`], [`rounds`], [`measure`] |
 
 mod backend;
@@ -40,6 +40,7 @@ mod source;
 mod standin;
 mod sweep;
 mod table;
+mod timeline;
 mod trace;
 
 use std::path::PathBuf;

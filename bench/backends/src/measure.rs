@@ -10,10 +10,14 @@ use tidegate::Moment;
 use crate::backend::Site;
 use crate::bare;
 use crate::clock::Clock;
-use crate::contender::Contender;
+use crate::contender::{Contender, Static};
 use crate::cpu;
 use crate::drive::{Setup, drive};
+use crate::figures::figures;
 use crate::record::Run;
+use crate::rounds::line;
+use crate::say;
+use crate::source::Source;
 
 /// A run, and what it cost.
 #[derive(Debug)]
@@ -43,8 +47,11 @@ pub(crate) async fn measure(
 ) -> anyhow::Result<Measured> {
     let connections = connections(setup);
     let backend = site.fresh(connections).await.context("the backend cannot be prepared")?;
-    let accounts =
-        || (cpu::of_this_process() - site.cpu_here().min(cpu::of_this_process()), site.cpu());
+    // What earlier runs and other programs left to be written is no part of this one.
+    tokio::task::spawn_blocking(rustix::fs::sync).await?;
+    // Ticks and nanoseconds do not agree to the last digit.
+    let client = || cpu::of_this_process().saturating_sub(site.cpu_here());
+    let accounts = || (client(), site.cpu());
     let before = accounts();
     let clock = Clock::start();
     let driving = async {
@@ -64,6 +71,25 @@ pub(crate) async fn measure(
         disturbed,
         trouble: backend.trouble(),
     })
+}
+
+/// Lets the backend grow into what it needs, before anything counts: the first gigabyte that a new
+/// PostgreSQL logs goes to files that it makes and syncs, later ones to files that it has.
+///
+/// # Errors
+///
+/// When the backend cannot be prepared.
+pub(crate) async fn warm_up(site: &dyn Site, setup: &Setup, seconds: f64) -> anyhow::Result<()> {
+    if seconds <= 0.0 {
+        return Ok(());
+    }
+    let plan = Static { size: setup.bounds.batch_size_max.min(5_000), concurrency: 3 };
+    let length = Duration::from_secs_f64(seconds);
+    let setup = Setup { source: Source::SATURATED, length, ..setup.clone() };
+    let measured = measure(site, &Contender::fixed(plan), &setup, None).await?;
+    let line = line(Some(&figures(&measured.run.attempts, (0.0, seconds))));
+    say!("warming up, {plan} for {seconds} s: {line}");
+    Ok(())
 }
 
 /// As many as a plan may use, and a few for attempts that were given up.

@@ -14,6 +14,13 @@ use crate::results::{Phase, Results};
 use crate::sweep::Landscape;
 use crate::{say, table};
 
+/// The controller whose shortfalls are shown.
+const SHOWN: &str = "joint";
+/// Goodput that is aimed at, as a share of the best static plan's.
+const AIM: f64 = 0.97;
+/// Misses that are aimed at, at most.
+const AIM_MISSES: f64 = 0.02;
+
 /// What to collect.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -43,7 +50,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         let picture = options.page.join(picture(landscape));
         write(&picture, &landscape::svg(landscape))?;
     }
-    write(&options.page.join("RESULTS.md"), &page(&results, &landscapes))?;
+    let timelines = timelines(&results);
+    for name in &timelines {
+        let from = options.out.join("traces").join(name);
+        let to = options.page.join(format!("timeline-{name}"));
+        std::fs::copy(&from, &to)
+            .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))?;
+    }
+    write(&options.page.join("RESULTS.md"), &page(&results, &landscapes, &timelines))?;
     // The runs one by one stay where they were made: medians and spreads say what they say.
     for entry in results.iter_mut().flat_map(|one| &mut one.entries) {
         entry.runs.clear();
@@ -82,7 +96,18 @@ fn picture(landscape: &Landscape) -> String {
     format!("landscape-{}.svg", landscape.case)
 }
 
-fn page(results: &[Results], landscapes: &[Landscape]) -> String {
+/// The picture of the first round of each case in which [`SHOWN`] falls short of the aim.
+fn timelines(results: &[Results]) -> Vec<String> {
+    let short = |one: &&Results| {
+        let whole = one.entries.iter().find(|entry| entry.name == SHOWN)?;
+        let whole = whole.summary.get(&Phase::Whole)?;
+        let falls = whole.of_best_static.median < AIM || whole.miss_ratio.median > AIM_MISSES;
+        falls.then(|| format!("{}-{SHOWN}-1.svg", one.case))
+    };
+    results.iter().filter_map(|one| short(&one)).collect()
+}
+
+fn page(results: &[Results], landscapes: &[Landscape], timelines: &[String]) -> String {
     let machines: BTreeSet<&str> = results.iter().map(|one| one.machine.as_str()).collect();
     let mut out = String::new();
     // Writing to a String cannot fail, here and below.
@@ -93,7 +118,7 @@ fn page(results: &[Results], landscapes: &[Landscape]) -> String {
          [README.md](README.md). Measured on {}; client and backend share it. Each figure is the \
          median over interleaved rounds, with the range in brackets where there is room. Ratios \
          are taken round by round against the *yardstick*, the static plan with the highest median \
-         goodput of that case and phase.\n\n",
+         goodput of that case and phase, of those that miss at most 3 %.\n\n",
         machines.into_iter().collect::<Vec<_>>().join("; ")
     );
     out += "## At a glance\n\nGoodput ÷ the best static plan (misses %), whole run from cold.\n\n";
@@ -101,6 +126,17 @@ fn page(results: &[Results], landscapes: &[Landscape]) -> String {
     out += "\n## Landscapes\n\n";
     for landscape in landscapes {
         let _ = writeln!(out, "![{}]({})\n", landscape.case, picture(landscape));
+    }
+    if !timelines.is_empty() {
+        let _ = writeln!(
+            out,
+            "## Where {SHOWN} falls short\n\nBelow {AIM} of the best static plan, or more than {} % \
+             missed: the first round, as it went.\n",
+            AIM_MISSES * 100.0
+        );
+    }
+    for name in timelines {
+        let _ = writeln!(out, "![{name}](timeline-{name})\n");
     }
     out += "## Case by case\n\n";
     for one in results {

@@ -1,7 +1,7 @@
 //! What did the rounds say? Figures of every run, and medians and ratios over the rounds.
 //!
-//! The yardstick of a phase is the static plan with the highest median goodput in that phase; over
-//! the whole run it is the best single plan in hindsight. A ratio is taken round by round, against
+//! The yardstick of a phase is the static plan with the highest median goodput in that phase, of
+//! those that miss at most 3 %; over the whole run it is the best single plan in hindsight. A ratio is taken round by round, against
 //! the yardstick's run of the same round, so that a machine that is slow for a while is slow for
 //! both; its median and range are what is reported.
 
@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::figures::{Figures, Spread, settling, share};
 use crate::measure::Measured;
 use crate::record::Attempt;
+
+/// Misses of a static plan that survives.
+pub(crate) const MISSES_MAX: f64 = 0.03;
 
 /// A part of a run that has figures of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -216,16 +219,21 @@ impl Results {
         }
     }
 
-    /// The static plan with the highest median goodput in that phase; without a static plan, the
-    /// best contender.
+    /// The static plan with the highest median goodput in that phase, of those that survive it;
+    /// without one, of all static plans; without any, of all contenders.
     fn yardstick(&self, phase: Phase) -> Option<Entry> {
-        let median =
-            |entry: &&Entry| Spread::of(entry.runs.iter().map(|run| run.goodput(phase))).median;
-        let best = |of: &dyn Fn(&&Entry) -> bool| {
-            let candidates = self.entries.iter().filter(|entry| of(entry));
-            candidates.max_by(|a, b| median(a).total_cmp(&median(b))).cloned()
+        let median = |entry: &Entry, of: fn(&Figures) -> f64| {
+            Spread::of(entry.runs.iter().filter_map(|run| run.phases.get(&phase)).map(of)).median
         };
-        best(&|entry| entry.is_static).or_else(|| best(&|_| true))
+        let goodput = |entry: &Entry| median(entry, |figures| figures.goodput);
+        let survives = |entry: &Entry| median(entry, |figures| figures.miss_ratio) <= MISSES_MAX;
+        let best = |of: &dyn Fn(&Entry) -> bool| {
+            let candidates = self.entries.iter().filter(|entry| of(entry));
+            candidates.max_by(|a, b| goodput(a).total_cmp(&goodput(b))).cloned()
+        };
+        best(&|entry| entry.is_static && survives(entry))
+            .or_else(|| best(&|entry| entry.is_static))
+            .or_else(|| best(&|_| true))
     }
 
     fn settle(&mut self, phase: Phase, best: &Entry, traces: &Traces<'_>) {
@@ -339,6 +347,16 @@ mod tests {
         assert_eq!(ratios(Phase::Whole), Spread { median: 1.05, min: 0.95, max: 1.1 });
         assert_eq!(ratios(Phase::Steady), Spread { median: 1.0, min: 0.9, max: 1.1 });
         assert_eq!(results.entries[0].summary[&Phase::Whole].of_best_static.median, 1.0);
+    }
+
+    #[test]
+    fn a_plan_that_is_fast_and_late_is_no_yardstick() {
+        let mut late = entry("late", true, &[(100.0, 1.0)]);
+        let figures = late.runs[0].phases.get_mut(&Phase::Whole).unwrap();
+        figures.miss_ratio = 0.04;
+        let results = results(vec![late, entry("in time", true, &[(80.0, 1.0)])]);
+        assert_eq!(results.best_static[&Phase::Whole], "in time");
+        assert_eq!(results.entries[0].summary[&Phase::Whole].of_best_static.median, 1.25);
     }
 
     #[test]

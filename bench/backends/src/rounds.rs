@@ -2,7 +2,7 @@
 //! that a machine that is slow for a while is slow for all of them. The order turns by one place a
 //! round, so that nobody always follows the same one.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -13,11 +13,11 @@ use crate::case::{Case, Kind};
 use crate::contender::Contender;
 use crate::drive::Setup;
 use crate::figures::Figures;
-use crate::measure::{Measured, measure};
+use crate::measure::{Measured, measure, warm_up};
 use crate::record::{Attempt, Latency};
 use crate::results::{Entry, Phase, Results, RunFigures, Traces};
 use crate::trace::{self, Head};
-use crate::{machine, say, sweep, table};
+use crate::{machine, say, sweep, table, timeline};
 
 /// When the client gives an attempt up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -127,6 +127,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     };
     let site = case.site().await?;
     say!("{}: {}", case.name(), site.describe());
+    warm_up(site.as_ref(), &rounds.setup, case.warm_up_seconds).await?;
     for round in 1..=options.rounds {
         rounds.round(site.as_ref(), round).await?;
     }
@@ -191,7 +192,7 @@ impl Rounds<'_> {
             say!("round {round}/{}, {}: {line}", self.options.rounds, contender.name);
             self.write(&contender, &measured, round)?;
             if round == 1 && self.options.timeline.as_ref() == Some(&contender.name) {
-                crate::print(&timeline(&measured))?;
+                crate::print(&decisions(&measured))?;
             }
             if let Some(entry) = self.entries.get_mut(at) {
                 entry.runs.push(figures);
@@ -209,10 +210,8 @@ impl Rounds<'_> {
     fn write(&self, contender: &Contender, measured: &Measured, round: u32) -> anyhow::Result<()> {
         let case = self.options.case.name();
         let name = contender.name.replace(':', "-");
-        let file = |kind: &str| -> PathBuf {
-            let traces: &Path = &self.options.out;
-            traces.join("traces").join(format!("{case}-{name}-{round}{kind}.csv"))
-        };
+        let traces = self.options.out.join("traces");
+        let file = |kind: &str| traces.join(format!("{case}-{name}-{round}{kind}"));
         let target = self.setup.target;
         let of = if target.of == Latency::Attempt { "attempt" } else { "delivery" };
         let mut head: Head = vec![
@@ -229,11 +228,17 @@ impl Rounds<'_> {
             head.push(("disturbed_from_s", from.to_string()));
             head.push(("disturbed_to_s", to.to_string()));
         }
-        trace::write_attempts(&file(""), &head, &measured.run, measured.disturbed)?;
+        trace::write_attempts(&file(".csv"), &head, &measured.run, measured.disturbed)?;
         if contender.is_static {
             return Ok(());
         }
-        trace::write_decisions(&file("-decisions"), &head, &measured.run)
+        trace::write_decisions(&file("-decisions.csv"), &head, &measured.run)?;
+        let title = format!("{case}: {}, round {round}", contender.name);
+        let seconds = self.options.round_seconds;
+        let picture = timeline::svg(&title, &measured.run, seconds, target, measured.disturbed);
+        let path = file(".svg");
+        std::fs::write(&path, picture)
+            .with_context(|| format!("{} cannot be written", path.display()))
     }
 
     fn results(self, site: &dyn Site) -> Results {
@@ -272,7 +277,7 @@ pub(crate) fn line(figures: Option<&Figures>) -> String {
 }
 
 /// The decisions of a run, one a line.
-fn timeline(measured: &Measured) -> String {
+fn decisions(measured: &Measured) -> String {
     let first = &measured.run.first;
     let mut lines = format!("   0.000 s  {} × {}\n", first.batch_size, first.concurrency);
     for decision in &measured.run.decisions {

@@ -54,7 +54,9 @@ fn row(number: u64) -> Row {
     let (route, took, user) = (pick(&ROUTES, 8), dice % 1000, dice % 1_000_000);
     let body = format!("GET /api/v1/{route}/{user:06} answered 200 in {took:03} ms from the cache");
     let attributes = format!(
-        "{{\"http.method\":\"GET\",\"http.route\":\"/api/v1/{route}\",\"user\":{user:06},\"seq\":{number:6}}}"
+        "{{\"http.method\":\"GET\",\"http.route\":\"/api/v1/{route}\",\"peer\":\"10.0.{:03}.{:03}:443\",\"user\":{user:6},\"seq\":{number:6}}}",
+        dice % 256,
+        number % 256
     );
     let trace_id = number.is_multiple_of(6).then(|| format!("{:032x}", u128::from(dice) * 0x9E37));
     let millis = i64::try_from(number).unwrap_or_default();
