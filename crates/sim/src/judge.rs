@@ -155,8 +155,7 @@ pub fn judge(study: &Study, controller: &str) -> Vec<Verdict> {
         least("random", "steady ÷ oracle, worst seed", 0.50, 0.80)
             .worst(of(Group::Random), |row| row.worst_seed_ratio),
         least("saturated", "steady ÷ oracle, mean", 0.965, 0.985).mean(of(Group::Saturated)),
-        least("saturated", "steady ÷ oracle, each", 0.93, 0.97)
-            .worst(of(Group::Saturated), steady),
+        least("saturated", "steady ÷ oracle, each", 0.93, 0.97).worst(of(Group::Saturated), steady),
         least("arrivals", "steady ÷ oracle, each", 0.97, 0.99).worst(of(Group::Arrivals), steady),
         least("canonical", "whole run ÷ best static plan, each", 0.93, 0.97)
             .worst(canonical(), against_static),

@@ -27,6 +27,7 @@ mod file_sink;
 mod hill;
 mod http;
 mod http_sink;
+mod joint;
 mod journal;
 mod lane;
 mod load;
