@@ -28,6 +28,7 @@ mod hill;
 mod http;
 mod http_sink;
 mod intake;
+mod joint;
 mod journal;
 mod lane;
 mod load;
