@@ -18,23 +18,25 @@ pub const TICK: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Process {
     pattern: Arrivals,
+    /// What part of it arrives here.
+    share: f64,
     rng: Rng,
     high: bool,
     turns_at: Moment,
 }
 
 impl Process {
-    /// The process under that seed; nothing for a saturated source, which never waits.
+    /// That share of the process under that seed; nothing for a saturated source, which never waits.
     #[must_use]
-    pub fn new(pattern: Arrivals, seed: u64) -> Option<Self> {
+    pub fn new(pattern: Arrivals, share: f64, seed: u64) -> Option<Self> {
         let rng = Rng::new(seed, Stream::Arrivals);
         let saturated = matches!(pattern, Arrivals::Saturated);
-        (!saturated).then_some(Self { pattern, rng, high: false, turns_at: Moment::ZERO })
+        (!saturated).then_some(Self { pattern, share, rng, high: false, turns_at: Moment::ZERO })
     }
 
     /// What arrived in the tick that ends at `now`.
     pub fn tick(&mut self, now: Moment) -> u64 {
-        let rate = self.rate(now).max(0.0);
+        let rate = self.rate(now).max(0.0) * self.share;
         self.rng.poisson(rate * TICK.as_secs_f64())
     }
 
@@ -79,12 +81,12 @@ mod tests {
             (Arrivals::Burst { low: 2e3, high: 8e3, hold_s: 0.1 }, 5e3),
         ];
         for (pattern, mean) in patterns {
-            let mut process = Process::new(pattern, 3).unwrap();
+            let mut process = Process::new(pattern, 1.0, 3).unwrap();
             let count: u64 = (1..=100_000).map(|ms| process.tick(Moment::ZERO + TICK * ms)).sum();
             #[expect(clippy::cast_precision_loss, reason = "a small count")]
             let found = count as f64 / 100.0;
             assert!((found / mean - 1.0).abs() < 0.08, "{pattern:?}: {found}");
         }
-        assert!(Process::new(Arrivals::Saturated, 3).is_none());
+        assert!(Process::new(Arrivals::Saturated, 1.0, 3).is_none());
     }
 }

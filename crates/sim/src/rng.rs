@@ -23,6 +23,12 @@ pub enum Stream {
     Feedback,
     /// What a generated scenario looks like.
     Scenario,
+    /// When instances begin.
+    Instances,
+    /// When checkpoints and silences come.
+    Interruptions,
+    /// How the capacity wanders.
+    Drift,
 }
 
 /// A stream of random numbers.
@@ -84,6 +90,11 @@ impl Rng {
         (sigma * self.normal()).exp()
     }
 
+    /// Pareto with that exponent, at least 1 and at most `most`.
+    pub fn pareto(&mut self, exponent: f64, most: f64) -> f64 {
+        self.uniform().powf(-1.0 / exponent).min(most)
+    }
+
     /// Exponential with that mean.
     pub fn exponential(&mut self, mean: f64) -> f64 {
         -mean * self.uniform().ln()
@@ -131,6 +142,7 @@ mod tests {
             let found = mean(|| rng.poisson(rate) as f64);
             assert!((found / rate - 1.0).abs() < 0.02, "{rate}: {found}");
         }
+        assert!((mean(|| rng.pareto(3.0, 1e9)) - 1.5).abs() < 0.02);
     }
 
     #[test]

@@ -28,15 +28,62 @@ pub struct Run {
     pub latency_sum_s: f64,
     /// Batch-seconds in service at the backend, without the network.
     pub busy_s: f64,
-    /// Decisions of the controller in all.
+    /// Decisions of all controllers.
     pub decisions: u64,
-    /// The plan in force at the end.
+    /// The plan in force at the end, of the first lane.
     pub plan: FinalPlan,
-    /// The run over time.
+    /// The run over time: all lanes together, with the plan of whichever was answered last.
     pub timeline: Timeline,
-    /// The last decisions, for a person to read.
+    /// Each lane by itself: one for each instance.
+    pub lanes: Vec<LaneRun>,
+    /// The last decisions of the first lane, for a person to read.
     #[serde(skip)]
     pub history: Vec<Decision>,
+}
+
+/// What came of one lane.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LaneRun {
+    /// To which instance it belongs, from 0.
+    pub instance: usize,
+    /// Items the backend took.
+    pub delivered: u64,
+    /// Attempts that left.
+    pub attempts: u64,
+    /// Items delivered in time, in each second of the run.
+    pub timely: Vec<u64>,
+    /// The plan in force at the end.
+    pub plan: FinalPlan,
+}
+
+impl Run {
+    /// Items that each lane delivered in time, a second, from one second to another.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53 items")]
+    pub fn shares(&self, from_s: usize, until_s: usize) -> Vec<f64> {
+        let seconds = until_s.saturating_sub(from_s).max(1) as f64;
+        let share = |lane: &LaneRun| {
+            let until = until_s.min(lane.timely.len());
+            let window = lane.timely.get(from_s.min(until)..until);
+            window.into_iter().flatten().sum::<u64>() as f64 / seconds
+        };
+        self.lanes.iter().map(share).collect()
+    }
+
+    /// How evenly the lanes delivered in time from one second to another: Jain's index, from
+    /// 1/n, when one had everything, to 1 (Jain, Chiu and Hawe, 1984). `None` for one lane, or when
+    /// nothing was delivered.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a few lanes")]
+    pub fn jain(&self, from_s: usize, until_s: usize) -> Option<f64> {
+        if self.lanes.len() < 2 {
+            return None;
+        }
+        let shares = self.shares(from_s, until_s);
+        let sum: f64 = shares.iter().sum();
+        let squares: f64 = shares.iter().map(|share| share * share).sum();
+        (squares > 0.0).then(|| sum * sum / (shares.len() as f64 * squares))
+    }
 }
 
 /// The plan in force at the end of a run.
@@ -48,7 +95,7 @@ pub struct FinalPlan {
     pub concurrency: f64,
 }
 
-/// Runs the controller in the scenario, beginning with the plan `first`.
+/// Runs the controller in the scenario, beginning with the plan `first`; each instance has its own.
 ///
 /// The same arguments give the same result, to the byte.
 ///
@@ -61,7 +108,9 @@ pub fn run(
     first: Plan,
     seed: u64,
 ) -> Result<Run, SettingError> {
-    let controller = controller.build(first, &scenario.bounds.to_bounds())?;
+    let bounds = scenario.bounds.to_bounds();
+    let controllers = (0..scenario.instances).map(|_| controller.build(first, &bounds));
+    let controllers = controllers.collect::<Result<Vec<_>, _>>()?;
     let end = Moment::ZERO + scenario.duration();
-    Ok(World::new(scenario, controller, seed).play(end, seed))
+    Ok(World::new(scenario, controllers, seed).play(end, seed))
 }

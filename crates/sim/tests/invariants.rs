@@ -5,6 +5,7 @@
 use proptest::prelude::*;
 use tidegate::ControllerSettings;
 use tidegate_sim::contender::{Contender, plan};
+use tidegate_sim::scenario::weather::Tail;
 use tidegate_sim::scenario::{Arrivals, canonical, random};
 use tidegate_sim::{Run, Scenario, run};
 
@@ -59,6 +60,12 @@ fn stormy(number: u64) -> Scenario {
     }
     backend.timeout_s = 0.1;
     backend.errors.base = 0.05;
+    if number.is_multiple_of(5) {
+        let pg = canonical::by_name("pg_copy").unwrap().unwrap().backend;
+        (backend.locks, backend.spread, backend.drift) = (pg.locks, pg.spread, pg.drift);
+        backend.interruptions = pg.interruptions;
+        backend.tail = Some(Tail { probability: 0.1, exponent: 1.0, most: 100.0 });
+    }
     if number.is_multiple_of(2) {
         scenario.arrivals = Arrivals::Burst { low: 100.0, high: 30_000.0, hold_s: 0.3 };
     }

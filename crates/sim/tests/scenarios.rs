@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use tidegate_sim::Scenario;
+use tidegate_sim::scenario::weather::{Between, Interruption};
 use tidegate_sim::scenario::{Arrivals, canonical, random};
 
 fn refusal(change: impl Fn(&mut Scenario)) -> String {
@@ -13,7 +14,8 @@ fn refusal(change: impl Fn(&mut Scenario)) -> String {
 
 #[test]
 fn every_shipped_file_is_read_and_named_as_its_file() {
-    for (name, text) in canonical::SATURATED.iter().chain(&canonical::ARRIVALS) {
+    let saturated = canonical::SATURATED.iter().chain(&canonical::ARRIVALS);
+    for (name, text) in saturated.chain(&canonical::SHARERS).chain(&canonical::MEASURED) {
         assert_eq!(Scenario::from_yaml(text).unwrap().name, *name);
     }
     assert!(canonical::by_name("pgD").unwrap().is_none());
@@ -47,9 +49,29 @@ fn a_number_out_of_its_bounds_is_refused_with_field_value_and_bound() {
         "scenario pgA: arrivals.for_s is 6, but must be between 0 and 5"
     );
     assert_eq!(
+        refusal(|scenario| {
+            let every_s = Between { from: 5.0, to: 4.0 };
+            let one = Interruption { every_s, for_s: every_s, capacity: 0.5 };
+            scenario.backend.interruptions = vec![one];
+        }),
+        "scenario pgA: backend.interruptions.every_s.to is 4, but must be between 5 and 3600"
+    );
+    assert_eq!(
+        refusal(|scenario| scenario.instances = 65),
+        "scenario pgA: instances is 65, but must be between 1 and 64"
+    );
+    assert_eq!(
         refusal(|scenario| scenario.bounds.batch_size_max = 0),
         "scenario pgA: batch_size.max is 0, but must be between 1 and 1000000"
     );
+}
+
+#[test]
+fn parts_that_are_left_out_are_not_written_so_that_kept_oracles_stay_valid() {
+    let text = serde_json::to_string(&canonical::by_name("pgA").unwrap().unwrap()).unwrap();
+    for part in ["instances", "says", "custom", "tail", "spread", "locks", "drift"] {
+        assert!(!text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@
 //! | question | module |
 //! |---|---|
 //! | Where does a real PostgreSQL come from, and how is it stopped, killed and started again? | [`postgres`] |
+//! | What does an HTTP sink meet out there? | [`http`] |
 //! | How is a connection cut at the worst moment? | [`proxy`] |
 
+pub mod http;
 pub mod postgres;
 pub mod proxy;

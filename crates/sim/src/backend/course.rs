@@ -65,7 +65,7 @@ pub fn is_out(spec: &BackendSpec, now: Moment) -> bool {
 #[must_use]
 pub fn is_constant(spec: &BackendSpec) -> bool {
     let steady = matches!(spec.own_load, OwnLoad::Idle | OwnLoad::Constant { .. });
-    steady && spec.capacity.is_empty() && spec.neighbours.is_empty()
+    steady && spec.drift.is_none() && spec.capacity.is_empty() && spec.neighbours.is_empty()
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ pub mod course;
 pub mod limits;
 mod report;
 pub mod sharing;
+mod weather;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tidegate::{Feedback, Moment, Outcome};
@@ -21,8 +23,9 @@ use crate::rng::{Rng, Stream};
 use crate::scenario::BackendSpec;
 use crate::scenario::backend::Stalls;
 use limits::Bucket;
-use report::Report;
+use report::{Load, Report};
 use sharing::Sharing;
+use weather::Weather;
 
 /// A backend at work.
 #[derive(Debug)]
@@ -31,6 +34,9 @@ pub struct Backend {
     sharing: Sharing,
     bucket: Option<Bucket>,
     report: Report,
+    weather: Weather,
+    /// Who waits for a lock: the job and what it will need.
+    waiting: VecDeque<(usize, f64)>,
     service: Rng,
     network: Rng,
     stalls: Rng,
@@ -55,7 +61,9 @@ impl Backend {
         let mut backend = Self {
             sharing: Sharing::new(spec.cores, spec.contention),
             bucket: spec.rate_limit.map(Bucket::new),
-            report: Report::new(spec.feedback),
+            report: Report::new(spec.feedback.clone()),
+            weather: Weather::new(spec, seed),
+            waiting: VecDeque::new(),
             service: Rng::new(seed, Stream::Service),
             network: Rng::new(seed, Stream::Network),
             stalls: Rng::new(seed, Stream::Stalls),
@@ -86,12 +94,45 @@ impl Backend {
             return Admission::Refused(Outcome::Throttled { retry_after }, self.way_back() / 2);
         }
         self.advance(now);
-        let others = self.sharing.load();
-        self.report.entered(self.spec.contention * others);
+        let others = self.load();
         let outcome = self.draw_outcome(others + 1.0, f64::from(items));
-        let seconds = self.seconds_alone(items) * self.service.lognormal(self.spec.noise);
-        self.sharing.enter(now, job, seconds);
+        let seconds = self.seconds_alone(items) * self.draw_noise(others + 1.0);
+        self.serve(now, job, seconds, others);
         Admission::Serving(outcome)
+    }
+
+    /// Serves a batch at once, or when a lock is free.
+    fn serve(&mut self, now: Moment, job: usize, seconds: f64, others: f64) {
+        let locks = self.spec.locks;
+        let writers = locks.map_or(usize::MAX, |locks| locks.writers as usize);
+        if self.sharing.in_service() >= writers {
+            self.report.entered(1.0);
+            let handoff = locks.map_or(0.0, |locks| locks.handoff_ms * 1e-3);
+            self.waiting.push_back((job, seconds + handoff));
+        } else {
+            self.report.entered(self.spec.contention * others);
+            self.sharing.enter(now, job, seconds);
+        }
+    }
+
+    /// All batches that were taken in and are not done, others' included.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53 batches")]
+    fn load(&self) -> f64 {
+        self.sharing.load() + self.waiting.len() as f64
+    }
+
+    /// By which factor a batch among `n` takes longer.
+    fn draw_noise(&mut self, n: f64) -> f64 {
+        let more = self.spec.spread.map_or(0.0, |spread| {
+            (spread.per_batch * (n - spread.above).max(0.0)).min(spread.most)
+        });
+        let noise = self.service.lognormal(self.spec.noise + more);
+        match self.spec.tail {
+            Some(tail) if self.service.uniform() < tail.probability => {
+                noise * self.service.pareto(tail.exponent, tail.most)
+            }
+            _ => noise,
+        }
     }
 
     /// S(b): the service a batch of that many items needs at the median, in seconds.
@@ -134,7 +175,11 @@ impl Backend {
     /// The batch that is done now leaves.
     pub fn leave(&mut self, now: Moment) -> Option<usize> {
         self.advance(now);
-        self.sharing.leave(now)
+        let done = self.sharing.leave(now);
+        if let Some((job, seconds)) = self.waiting.pop_front() {
+            self.sharing.enter(now, job, seconds);
+        }
+        done
     }
 
     /// An attempt was answered, or given up.
@@ -150,8 +195,27 @@ impl Backend {
             Some(stalls) if self.stalled => stalls.capacity,
             _ => 1.0,
         };
-        let speed = (course::capacity(&self.spec, t) * stall).max(1e-6);
+        let left = course::capacity(&self.spec, t) * stall * self.weather.capacity();
+        let speed = left.max(1e-6);
         self.sharing.set(now, speed, course::others(&self.spec, t));
+    }
+
+    /// The capacity drifts for as long as it takes from one look to the next.
+    pub fn drift(&mut self, now: Moment) {
+        self.weather.blow();
+        self.look(now);
+    }
+
+    /// When each interruption first comes, by its number.
+    pub fn first_interruptions(&mut self) -> Vec<Moment> {
+        self.weather.first()
+    }
+
+    /// The interruption of that number begins or ends; returns when the other comes.
+    pub fn interrupt(&mut self, now: Moment, number: usize) -> Option<Moment> {
+        let next = self.weather.turn(now, number);
+        self.look(now);
+        next
     }
 
     /// When the first stall begins, if there are any.
@@ -180,10 +244,15 @@ impl Backend {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// What a probe of its load hears.
-    pub fn probe(&mut self, now: Moment) -> Option<Feedback> {
+    /// What a probe of its load finds: the state of a while ago.
+    pub(crate) fn probe(&mut self, now: Moment) -> Option<Load> {
         self.advance(now);
-        self.report.probe(&mut self.feedback)
+        self.report.probe()
+    }
+
+    /// What one listener hears of it, through noise of its own.
+    pub(crate) fn heard(&mut self, load: &Load) -> Feedback {
+        self.report.heard(load, &mut self.feedback)
     }
 
     /// Batch-seconds in service so far.
@@ -197,7 +266,7 @@ impl Backend {
         if seconds > 0.0 {
             let own = course::own_load(&self.spec.own_load, self.at.as_secs_f64());
             let share = (self.sharing.load() / self.spec.cores).min(1.0);
-            let waiting = (self.sharing.load() - self.spec.cores).max(0.0);
+            let waiting = (self.load() - self.spec.cores).max(0.0);
             self.report.spent(seconds, own + (1.0 - own) * share, waiting);
             self.at = now;
         }

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use tidegate::Feedback;
 
 use crate::rng::Rng;
-use crate::scenario::backend::FeedbackSpec;
+use crate::scenario::backend::{CustomMetric, FeedbackSpec, Metric};
 
 /// Smooths what happens into reports.
 #[derive(Debug)]
@@ -19,11 +19,14 @@ pub(super) struct Report {
     waiting: f64,
     errors: f64,
     lock_waits: f64,
-    late: VecDeque<[f64; 4]>,
+    late: VecDeque<Load>,
 }
 
-/// What counts as full load of each value: the scale of its noise.
-const FULL: [f64; 4] = [1.0, 100.0, 1.0, 50.0];
+/// Waits for a lock that count as full load.
+const LOCK_WAITS_FULL: f64 = 50.0;
+
+/// What the backend's load was: processor, waiting, errors, lock waits.
+pub(crate) type Load = [f64; 4];
 
 /// Time over which a mean forgets, in seconds.
 const MEMORY: f64 = 0.5;
@@ -50,8 +53,8 @@ impl Report {
         self.errors = self.errors * 0.95 + if failed { 0.05 } else { 0.0 };
     }
 
-    /// What a probe hears now: nothing until the first report is old enough.
-    pub(super) fn probe(&mut self, rng: &mut Rng) -> Option<Feedback> {
+    /// What a probe finds now: nothing until the first report is old enough.
+    pub(super) fn probe(&mut self) -> Option<Load> {
         let lock_waits = std::mem::take(&mut self.lock_waits);
         self.late.push_back([self.cpu, self.waiting, self.errors, lock_waits]);
         let kept = (self.spec.lag_ms / self.spec.every_ms).round();
@@ -59,19 +62,37 @@ impl Report {
         if (self.late.len() as f64) <= kept {
             return None;
         }
-        let mut values = self.late.pop_front()?;
-        for (value, full) in values.iter_mut().zip(FULL) {
+        self.late.pop_front()
+    }
+
+    /// What one listener hears of it.
+    pub(super) fn heard(&self, load: &Load, rng: &mut Rng) -> Feedback {
+        let mut values = *load;
+        let full = [1.0, self.spec.queue_full, 1.0, LOCK_WAITS_FULL];
+        for (value, full) in values.iter_mut().zip(full) {
             *value = (*value + full * self.spec.noise * rng.normal()).max(0.0);
         }
         let [cpu, queue_depth, error_rate, lock_waits] = values;
-        Some(Feedback {
-            cpu: Some(cpu.min(1.0)),
-            queue_depth: Some(queue_depth),
-            error_rate: Some(error_rate.min(1.0)),
-            lock_waits: Some(lock_waits),
-            custom: Vec::new(),
-        })
+        let said = |metric, value: f64| self.spec.says.contains(&metric).then_some(value);
+        Feedback {
+            cpu: said(Metric::Cpu, cpu.min(1.0)),
+            queue_depth: said(Metric::QueueDepth, queue_depth),
+            error_rate: said(Metric::ErrorRate, error_rate.min(1.0)),
+            lock_waits: said(Metric::LockWaits, lock_waits),
+            custom: self.spec.custom.iter().map(|own| custom(own, &values)).collect(),
+        }
     }
+}
+
+fn custom(own: &CustomMetric, values: &Load) -> (String, f64) {
+    let [cpu, queue_depth, error_rate, lock_waits] = *values;
+    let value = match own.of {
+        Metric::Cpu => cpu,
+        Metric::QueueDepth => queue_depth,
+        Metric::ErrorRate => error_rate,
+        Metric::LockWaits => lock_waits,
+    };
+    (own.name.clone(), value * own.factor + own.offset)
 }
 
 #[cfg(test)]
@@ -81,12 +102,26 @@ mod tests {
 
     #[test]
     fn a_report_is_late_by_its_lag() {
-        let spec = FeedbackSpec { every_ms: 250.0, lag_ms: 500.0, noise: 0.0 };
+        let spec = FeedbackSpec {
+            lag_ms: 500.0,
+            noise: 0.0,
+            says: vec![Metric::Cpu, Metric::QueueDepth],
+            custom: vec![CustomMetric {
+                name: "pool".into(),
+                of: Metric::QueueDepth,
+                factor: 2.0,
+                offset: 1.0,
+            }],
+            ..FeedbackSpec::default()
+        };
         let (mut report, mut rng) = (Report::new(spec), Rng::new(1, Stream::Feedback));
         report.spent(100.0, 0.8, 30.0);
-        assert_eq!((report.probe(&mut rng), report.probe(&mut rng)), (None, None));
-        let heard = report.probe(&mut rng).unwrap();
+        assert_eq!((report.probe(), report.probe()), (None, None));
+        let load = report.probe().unwrap();
+        let heard = report.heard(&load, &mut rng);
         assert!((heard.cpu.unwrap() - 0.8).abs() < 1e-6, "{heard:?}");
         assert!((heard.queue_depth.unwrap() - 30.0).abs() < 1e-6, "{heard:?}");
+        assert!((heard.custom("pool").unwrap() - 61.0).abs() < 1e-6, "{heard:?}");
+        assert_eq!((heard.error_rate, heard.lock_waits), (None, None));
     }
 }

@@ -4,6 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
+use super::weather::{Drift, Interruption, Locks, Spread, Tail};
+
 /// A backend.
 ///
 /// A batch of `b` items needs `S(b)` = fixed + per item · b (+ spill · b² beyond the spill) of
@@ -24,6 +27,15 @@ pub struct BackendSpec {
     /// Spread of the logarithm of the service time, 0 to 2; its median is 1. Default 0.
     #[serde(default)]
     pub noise: f64,
+    /// More noise the more batches there are. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub spread: Option<Spread>,
+    /// Rare attempts that take many times as long. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tail: Option<Tail>,
+    /// A lock that only a few can hold. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub locks: Option<Locks>,
     /// The way to the backend and back. Default: none.
     #[serde(default)]
     pub network: Network,
@@ -33,6 +45,12 @@ pub struct BackendSpec {
     /// Short times of little capacity that all attempts feel at once. Default: none.
     #[serde(default)]
     pub stalls: Option<Stalls>,
+    /// Checkpoints and silences. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub interruptions: Vec<Interruption>,
+    /// A capacity that wanders by chance. Default: none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub drift: Option<Drift>,
     /// Attempts that fail as overloaded after their full service. Default: none.
     #[serde(default)]
     pub errors: Errors,
@@ -216,7 +234,7 @@ pub struct Neighbours {
 }
 
 /// What the backend says of its load.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedbackSpec {
     /// How often, in milliseconds, 1 to 3,600,000.
@@ -225,10 +243,79 @@ pub struct FeedbackSpec {
     pub lag_ms: f64,
     /// Spread of the noise on each value, as a share of what counts as full load, 0 to 1.
     pub noise: f64,
+    /// How many waiting operations count as full load: the scale of their noise, .1 to 1,000,000.
+    /// Default 100.
+    #[serde(skip_serializing_if = "is_hundred")]
+    pub queue_full: f64,
+    /// What it says; nothing of what is not named. Default: all four.
+    #[serde(skip_serializing_if = "is_everything")]
+    pub says: Vec<Metric>,
+    /// Metrics of its own, at most 16. Default: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub custom: Vec<CustomMetric>,
+}
+
+/// A metric with a name and a scale of its own, made of one that the backend has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CustomMetric {
+    /// Its name, 1 to 64 characters.
+    pub name: String,
+    /// Of what it is made.
+    pub of: Metric,
+    /// By what that is multiplied, -1e9 to 1e9. Default 1.
+    #[serde(default = "one")]
+    pub factor: f64,
+    /// What is added then, -1e9 to 1e9. Default 0.
+    #[serde(default)]
+    pub offset: f64,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+/// A value that a backend may say of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of its cores in use.
+    Cpu,
+    /// Batches in service beyond its cores: those that would wait in a queue.
+    QueueDepth,
+    /// Share of attempts that failed lately.
+    ErrorRate,
+    /// Waits for a lock since the last report.
+    LockWaits,
+}
+
+impl FeedbackSpec {
+    /// Whether it says nothing at all.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.says.is_empty() && self.custom.is_empty()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_hundred(value: &f64) -> bool {
+    value.to_bits() == 100.0_f64.to_bits()
+}
+
+fn is_everything(says: &[Metric]) -> bool {
+    says == FeedbackSpec::default().says
 }
 
 impl Default for FeedbackSpec {
     fn default() -> Self {
-        Self { every_ms: 250.0, lag_ms: 1000.0, noise: 0.05 }
+        let says = vec![Metric::Cpu, Metric::QueueDepth, Metric::ErrorRate, Metric::LockWaits];
+        Self {
+            every_ms: 250.0,
+            lag_ms: 1000.0,
+            noise: 0.05,
+            queue_full: 100.0,
+            says,
+            custom: Vec::new(),
+        }
     }
 }

@@ -22,6 +22,38 @@ pub const ARRIVALS: [(&str, &str); 6] = files![
     "arrivals_burst",
 ];
 
+/// Scenarios of many instances on pgA that share it, with and without hearing of its queue: name
+/// and YAML.
+pub const SHARERS: [(&str, &str); 4] =
+    files!["sharers_4", "sharers_16", "sharers_64", "sharers_4_silent"];
+
+/// Scenarios fitted to what real backends did: name and YAML.
+pub const MEASURED: [(&str, &str); 5] = [
+    ("pg_copy", include_str!("../../scenarios/measured/pg_copy.yaml")),
+    ("pg_copy_far", include_str!("../../scenarios/measured/pg_copy_far.yaml")),
+    ("pg_copy_neighbour", include_str!("../../scenarios/measured/pg_copy_neighbour.yaml")),
+    ("sqlite_full", include_str!("../../scenarios/measured/sqlite_full.yaml")),
+    ("http_standin", include_str!("../../scenarios/measured/http_standin.yaml")),
+];
+
+/// The scenarios as measured.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn measured() -> Result<Vec<Scenario>, ScenarioError> {
+    MEASURED.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
+
+/// The scenarios of sharers.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn sharers() -> Result<Vec<Scenario>, ScenarioError> {
+    SHARERS.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
+
 /// The saturated scenarios.
 ///
 /// # Errors
@@ -46,7 +78,7 @@ pub fn arrivals() -> Result<Vec<Scenario>, ScenarioError> {
 ///
 /// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
 pub fn by_name(name: &str) -> Result<Option<Scenario>, ScenarioError> {
-    let mut all = SATURATED.iter().chain(&ARRIVALS);
+    let mut all = SATURATED.iter().chain(&ARRIVALS).chain(&SHARERS).chain(&MEASURED);
     let found = all.find(|(known, _)| *known == name);
     found.map(|(_, text)| Scenario::from_yaml(text)).transpose()
 }

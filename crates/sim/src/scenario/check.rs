@@ -3,7 +3,8 @@
 use tidegate::SettingError;
 use tidegate::error::within;
 
-use super::backend::{BackendSpec, Span};
+use super::backend::{BackendSpec, FeedbackSpec, Span};
+use super::weather::Between;
 use super::{Arrivals, OwnLoad, Scenario};
 
 /// The longest anything may last, in seconds.
@@ -13,6 +14,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     within("duration_s", scenario.duration_s, 1.0..=LONG)?;
     within("target.latency_ms", scenario.target.latency_ms, 1.0..=LONG * 1e3)?;
     within("item_bytes", scenario.item_bytes, 1..=1_000_000)?;
+    within("instances", scenario.instances, 1..=64)?;
+    within("begin_within_s", scenario.begin_within_s, 0.0..=scenario.duration_s)?;
     for at in &scenario.changes_s {
         within("changes_s", *at, 0.0..=scenario.duration_s)?;
     }
@@ -20,6 +23,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     arrivals(&scenario.arrivals)?;
     cost(&scenario.backend)?;
     faults(&scenario.backend)?;
+    weather(&scenario.backend)?;
+    feedback(&scenario.backend.feedback)?;
     course(&scenario.backend)
 }
 
@@ -60,9 +65,55 @@ fn faults(backend: &BackendSpec) -> Result<(), SettingError> {
     for outage in &backend.outages {
         span("backend.outages.from_s", "backend.outages.until_s", *outage)?;
     }
-    within("backend.feedback.every_ms", backend.feedback.every_ms, 1.0..=LONG * 1e3)?;
-    within("backend.feedback.lag_ms", backend.feedback.lag_ms, 0.0..=LONG * 1e3)?;
-    within("backend.feedback.noise", backend.feedback.noise, 0.0..=1.0)
+    Ok(())
+}
+
+fn feedback(feedback: &FeedbackSpec) -> Result<(), SettingError> {
+    within("backend.feedback.every_ms", feedback.every_ms, 1.0..=LONG * 1e3)?;
+    within("backend.feedback.lag_ms", feedback.lag_ms, 0.0..=LONG * 1e3)?;
+    within("backend.feedback.noise", feedback.noise, 0.0..=1.0)?;
+    within("backend.feedback.queue_full", feedback.queue_full, 0.1..=1e6)?;
+    // What is late is kept: not more than an hour of it at the shortest interval that is usual.
+    within("backend.feedback.lag_ms / every_ms", feedback.lag_ms / feedback.every_ms, 0.0..=1e5)?;
+    within("backend.feedback.custom (how many)", feedback.custom.len(), 0..=16)?;
+    for metric in &feedback.custom {
+        within("backend.feedback.custom.name (length)", metric.name.len(), 1..=64)?;
+        within("backend.feedback.custom.factor", metric.factor, -1e9..=1e9)?;
+        within("backend.feedback.custom.offset", metric.offset, -1e9..=1e9)?;
+    }
+    Ok(())
+}
+
+fn weather(backend: &BackendSpec) -> Result<(), SettingError> {
+    if let Some(tail) = backend.tail {
+        within("backend.tail.probability", tail.probability, 0.0..=1.0)?;
+        within("backend.tail.exponent", tail.exponent, 0.5..=10.0)?;
+        within("backend.tail.most", tail.most, 1.0..=1000.0)?;
+    }
+    if let Some(spread) = backend.spread {
+        within("backend.spread.above", spread.above, 0.0..=1024.0)?;
+        within("backend.spread.per_batch", spread.per_batch, 0.0..=2.0)?;
+        within("backend.spread.most", spread.most, 0.0..=2.0)?;
+    }
+    if let Some(locks) = backend.locks {
+        within("backend.locks.writers", locks.writers, 1..=1024)?;
+        within("backend.locks.handoff_ms", locks.handoff_ms, 0.0..=60_000.0)?;
+    }
+    within("backend.interruptions (how many)", backend.interruptions.len(), 0..=16)?;
+    for interruption in &backend.interruptions {
+        let Between { from, to } = interruption.every_s;
+        within("backend.interruptions.every_s.from", from, 0.001..=LONG)?;
+        within("backend.interruptions.every_s.to", to, from..=LONG)?;
+        let Between { from, to } = interruption.for_s;
+        within("backend.interruptions.for_s.from", from, 0.001..=LONG)?;
+        within("backend.interruptions.for_s.to", to, from..=LONG)?;
+        within("backend.interruptions.capacity", interruption.capacity, 0.001..=1.0)?;
+    }
+    if let Some(drift) = backend.drift {
+        within("backend.drift.sigma", drift.sigma, 0.0..=1.0)?;
+        within("backend.drift.memory_s", drift.memory_s, 0.1..=LONG)?;
+    }
+    Ok(())
 }
 
 fn course(backend: &BackendSpec) -> Result<(), SettingError> {

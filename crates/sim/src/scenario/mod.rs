@@ -3,12 +3,16 @@
 //! A scenario is data. It is written as YAML (so also as JSON), every field has its unit in its
 //! name, unknown fields are refused, and every number is checked against its bounds before
 //! anything runs. Durations are seconds, milliseconds or microseconds as the name says.
+//!
+//! Parts that were added later are written only where they are not left out: oracles are kept by
+//! what is written, and a scenario without the new part is still the old question.
 
 pub mod arrivals;
 pub mod backend;
 pub mod canonical;
 mod check;
 pub mod random;
+pub mod weather;
 
 use std::time::Duration;
 
@@ -41,6 +45,14 @@ pub struct Scenario {
     /// Which plans are allowed.
     #[serde(default)]
     pub bounds: PlanBounds,
+    /// Instances that send to the backend at once, each with its own controller, 1 to 64. They
+    /// share evenly what arrives; a saturated source saturates each. Default 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub instances: u32,
+    /// Seconds within which the instances after the first begin, by chance; 0 to the duration.
+    /// Default 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub begin_within_s: f64,
     /// Seconds at which a change ends the settled state, from which settling is measured anew;
     /// each within the duration.
     #[serde(default)]
@@ -105,6 +117,20 @@ const fn sixty() -> f64 {
     60.0
 }
 
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
+/// Whether a part is left out.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 const fn item_bytes() -> u32 {
     266
 }
@@ -147,6 +173,12 @@ impl Scenario {
             Ok(()) => Ok(self),
             Err(source) => Err(ScenarioError::Setting { scenario: self.name, source }),
         }
+    }
+
+    /// The same with one instance: what a clairvoyant who is alone could make of the backend.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self { instances: 1, begin_within_s: 0.0, ..self.clone() }
     }
 
     /// The JSON Schema of scenario files.

@@ -30,12 +30,17 @@ pub fn scenario(number: u64) -> Scenario {
             cores,
             contention: rng.between(0.0, 0.12 / cores),
             noise: rng.between(0.1, 0.3),
+            spread: None,
+            tail: None,
+            locks: None,
             network: Network { median_ms: rng.log_between(0.2, 3.0), sigma: 0.2 },
             spill: Some(Spill {
                 above_items: rng.log_between(1_500.0, 12_000.0).round() as u32,
                 ns_per_item_squared: 2.0,
             }),
             stalls: Some(Stalls { every_s: 30.0, for_s: 0.12, capacity: 0.1, periodic: false }),
+            interruptions: Vec::new(),
+            drift: None,
             errors: Errors { base: 0.0003, slope: 0.004 },
             timeout_s: 3.0,
             rate_limit: None,
@@ -53,6 +58,8 @@ pub fn scenario(number: u64) -> Scenario {
         arrivals: Arrivals::Saturated,
         item_bytes: 266,
         bounds: PlanBounds::default(),
+        instances: 1,
+        begin_within_s: 0.0,
         changes_s: if stepped { vec![30.0, 45.0] } else { Vec::new() },
     }
 }

@@ -17,8 +17,9 @@ const READY: &str = "database system is ready to accept connections";
 #[derive(Debug)]
 pub(super) struct Log {
     lines: Arc<Mutex<VecDeque<String>>>,
-    /// One message when the server is ready; closed with the log.
-    ready: Receiver<()>,
+    /// One message when the server is ready; closed with the log. Behind a lock, so that a server
+    /// can stand in a static.
+    ready: Mutex<Receiver<()>>,
 }
 
 impl Log {
@@ -41,24 +42,28 @@ impl Log {
                 kept.push_back(line);
             }
         })?;
-        Ok(Self { lines, ready })
+        Ok(Self { lines, ready: Mutex::new(ready) })
     }
 
     /// Whether the server is ready before this time is over.
     pub(super) fn is_ready_within(&self, time: Duration) -> bool {
-        self.ready.recv_timeout(time).is_ok()
+        self.wait(time).is_ok()
     }
 
     /// Whether every process of the server has ended before this time is over.
     pub(super) fn is_closed_within(&self, time: Duration) -> bool {
         loop {
-            match self.ready.recv_timeout(time) {
+            match self.wait(time) {
                 Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => return false,
                 // It was ready once more before it ended.
                 Ok(()) => {}
             }
         }
+    }
+
+    fn wait(&self, time: Duration) -> Result<(), RecvTimeoutError> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(time)
     }
 
     /// The last lines.

@@ -5,6 +5,7 @@ mod forms;
 mod invariants;
 mod odds;
 mod schemas;
+mod sinks;
 mod whole;
 
 use super::*;
