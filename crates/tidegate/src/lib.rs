@@ -56,6 +56,7 @@ pub mod control;
 pub mod engine;
 pub mod error;
 pub mod feedback;
+pub mod guard;
 pub mod history;
 pub mod plan;
 pub mod retry;

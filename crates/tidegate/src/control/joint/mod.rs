@@ -200,6 +200,7 @@ impl Joint {
         let answer = Answer {
             items: answer.timely,
             seconds: answer.seconds,
+            at: sample.at,
             ln_allowed: self.ln_allowed(),
             at_bound: self.size.ln() >= self.ln_most() - 1e-9,
             concurrency: self.concurrency,
@@ -272,10 +273,14 @@ impl Joint {
         let (_, duel) = self.search.duel_mut()?;
         let slots = duel.point(ln_size, duel.is_other()).concurrency.floor();
         if f64::from(sample.sent.in_flight) < slots {
+            if duel.was_idle() {
+                self.search.give_up(sample.at + Duration::from_secs(5));
+                return self.ask(true, words::IDLE);
+            }
             return None;
         }
         let of_base = !duel.is_other() && !duel.is_skipping();
-        match duel.push(answer.timely, answer.seconds) {
+        match duel.push(sample.at, answer.timely, answer.seconds) {
             Step::Go if of_base => {
                 self.teach(sample, answer);
                 self.follow(sample)
@@ -376,8 +381,23 @@ impl Joint {
             return None;
         }
         self.teach(sample, &answer);
-        let asked = if self.search.is_due(sample.at) { self.question(sample) } else { None };
+        // What concurrency does shows only where every slot is busy.
+        let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
+        let due = busy && self.search.is_due(sample.at);
+        let asked = if due { self.question(sample) } else { None };
         asked.or_else(|| self.follow(sample))
+    }
+
+    /// A rate limit is the pace's affair; but this is no time to compare or to double anything.
+    fn throttled(&mut self, sample: &Sample) -> Option<Change> {
+        let compared = self.search.duel().is_some();
+        self.search.give_up(sample.at + Duration::from_secs(1));
+        if let Some(startup) = self.startup.take() {
+            self.concurrency = startup.kept(self.concurrency);
+            self.size.set(self.size.ln());
+            return self.ask(true, words::throttled(self.concurrency));
+        }
+        if compared { self.ask(true, words::throttled(self.concurrency)) } else { None }
     }
 
     fn too_large(&mut self, sample: &Sample) -> Option<Change> {
@@ -406,10 +426,7 @@ impl Controller for Joint {
     fn sample(&mut self, sample: &Sample) -> Option<Change> {
         match sample.outcome {
             Outcome::TooLarge => return self.too_large(sample),
-            Outcome::Throttled { .. } => {
-                self.search.give_up(sample.at + Duration::from_secs(1));
-                return None;
-            }
+            Outcome::Throttled { .. } => return self.throttled(sample),
             Outcome::Rejected | Outcome::Unreachable | Outcome::Overloaded => return None,
             Outcome::TimedOut => self.timeouts += 1,
             Outcome::Ok | Outcome::Partial { .. } => {
