@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_load::LoadArgs;
 
+use crate::commands::dlq::DlqArgs;
 use crate::demo::DemoArgs;
 use crate::simulate::SimulateArgs;
 
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
+    /// Look at, mend, retry and remove the items that a running server has given up.
+    Dlq(Box<DlqArgs>),
     /// Generate load over HTTP and measure what comes back.
     Load(Box<LoadArgs>),
     /// See it work: the main job in about a minute, in a temporary directory.

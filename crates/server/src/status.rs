@@ -7,7 +7,9 @@ use std::time::Duration;
 use tidegate_journal::Journal;
 
 use crate::clock::Clock;
+use crate::dead_letters::replay::Replay;
 use crate::http::Door;
+use crate::lane::outage::Outage;
 use crate::lane::shared::{Shared as Lane, State};
 use crate::telemetry::sampler::Sampled;
 
@@ -18,6 +20,9 @@ pub(crate) struct Status {
     pub(crate) journal: Journal,
     pub(crate) door: Arc<Door>,
     pub(crate) lanes: Vec<Arc<Lane>>,
+    /// One for each sink.
+    pub(crate) outages: Vec<Arc<Outage>>,
+    pub(crate) replay: Arc<Replay>,
     pub(crate) sampled: Sampled,
     pub(crate) draining: AtomicBool,
 }
@@ -42,6 +47,10 @@ impl Status {
                 "the journal refuses requests: it holds {bytes} of {max} bytes until a sink delivers"
             ));
         }
+        troubles.extend(self.door.held_back().map(|held| {
+            let (sink, bytes, max) = (held.sink, held.bytes, held.bytes_max);
+            format!("requests are refused: sink `{sink}` holds {bytes} of its {max} bytes of the journal")
+        }));
         for lane in &self.lanes {
             let (sink, name) = (&lane.sink, &lane.lane);
             match lane.state() {
@@ -49,7 +58,14 @@ impl Status {
                 State::Starting => {
                     troubles.push(format!("sink `{sink}`, lane `{name}`: starting"));
                 }
+                State::Detached => troubles.push(format!(
+                    "sink `{sink}`, lane `{name}` is detached: it takes nothing, and had filled its \
+                     share of the journal"
+                )),
                 State::Stopped => troubles.push(format!("sink `{sink}`, lane `{name}`: stopped")),
+                State::Blocked { why } => {
+                    troubles.push(format!("sink `{sink}`, lane `{name}` stands still: {why}"));
+                }
                 State::Retrying { why, attempts } => troubles.push(format!(
                     "sink `{sink}`, lane `{name}` takes nothing ({attempts} attempts): {why}"
                 )),

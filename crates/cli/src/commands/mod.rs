@@ -1,5 +1,6 @@
 //! What does each subcommand do? One file each.
 
+pub(crate) mod dlq;
 mod load;
 mod schema;
 mod serve;
@@ -17,6 +18,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
+        Command::Dlq(args) => dlq::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -8,6 +8,7 @@
 mod error;
 mod journal;
 mod lanes;
+mod shares;
 mod sinks;
 
 use std::future::Future;
@@ -25,6 +26,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dead_letters::replay::Replay;
+use crate::dead_letters::{DeadLetters, Limits};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
@@ -32,6 +35,7 @@ use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
 pub use error::{RunError, StartError};
+use shares::Shares;
 
 /// A server that is listening.
 pub struct Server {
@@ -45,6 +49,7 @@ pub struct Server {
     drain: watch::Sender<bool>,
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
+    shares: tokio::task::JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -65,9 +70,16 @@ impl Server {
         let sinks = sinks::open(config, &journal).await?;
         let host = watch::Sender::new(Feedback::default());
         let drain = watch::Sender::new(false);
-        let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
-        let parts = lanes::all(config, &sinks, &journal, clock, &signals).await?;
-        let (shared, lanes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let shares = Shares::new(config, &journal);
+        let signals = Signals {
+            drain: drain.subscribe(),
+            host: host.subscribe(),
+            detach: watch::Sender::new(false).subscribe(),
+        };
+        let letters = DeadLetters::open(&config.data_dir, letter_limits(config))?;
+        let replay = Replay::new(letters, journal.identity().id, clock);
+        let parts = lanes::all(config, &sinks, &journal, clock, &signals, &shares, &replay).await?;
+        let (shared, lanes): (Vec<_>, Vec<_>) = parts.lanes.into_iter().unzip();
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -82,6 +94,8 @@ impl Server {
             journal,
             door: Arc::new(door),
             lanes: shared,
+            outages: parts.outages,
+            replay: Arc::new(replay),
             sampled: Sampled::default(),
             draining: AtomicBool::new(false),
         });
@@ -98,6 +112,11 @@ impl Server {
             },
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(Arc::clone(&status), host)),
+            shares: tokio::spawn(shares.watch(
+                status.journal.clone(),
+                Arc::clone(&status.door),
+                status.lanes.clone(),
+            )),
             status,
             sinks,
             lanes: running,
@@ -149,7 +168,9 @@ impl Server {
         for sink in &self.sinks {
             sink.close().await;
         }
+        self.status.replay.letters.close().await;
         self.sampler.abort();
+        self.shares.abort();
         if let Err(error) = self.status.journal.close().await {
             tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
         }
@@ -181,6 +202,11 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
     }
+}
+
+fn letter_limits(config: &Config) -> Limits {
+    let letters = &config.dead_letters;
+    Limits { items_max: letters.max_items, bytes_max: letters.max_bytes.bytes() }
 }
 
 fn http_settings(config: &Config) -> http::Settings {

@@ -6,9 +6,14 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::breaker::BreakerConfig;
 use super::check::Check;
 use super::defaults;
+use super::file_sink::FileConfig;
+use super::http_sink::HttpSinkConfig;
+use super::intake::IntakeConfig;
 use super::lane::LaneConfig;
+use super::postgres::PostgresConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
 use super::units::Span;
@@ -20,6 +25,11 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// Which events it gets, and how many may wait for it.
+    #[serde(flatten)]
+    pub intake: IntakeConfig,
+    /// When it counts as away.
+    pub breaker: BreakerConfig,
     /// How its lanes batch.
     #[serde(flatten)]
     pub lane: LaneConfig,
@@ -31,6 +41,14 @@ pub struct SinkConfig {
 pub enum SinkKind {
     /// An SQLite database on this machine, exactly once.
     Sqlite(SqliteConfig),
+    /// A PostgreSQL database, exactly once.
+    Postgres(Box<PostgresConfig>),
+    /// An HTTP API, at least once.
+    Http(Box<HttpSinkConfig>),
+    /// A file of lines of JSON on this machine, at least once.
+    File(FileConfig),
+    /// Standard output, as lines of JSON, at least once.
+    Stdout {},
     /// Nowhere: every event is taken and forgotten. For measurements.
     Blackhole {},
 }
@@ -84,17 +102,25 @@ impl SqliteConfig {
 }
 
 impl SinkKind {
-    /// Attempts in flight that the backend takes at most, where that is in its nature: SQLite has
-    /// one writer.
+    /// Attempts in flight that the backend takes at most: SQLite has one writer, PostgreSQL as many
+    /// as connections are allowed. It is what [`Limits`](tidegate_sinks::Limits) says of the sink
+    /// once there is one.
     #[must_use]
-    pub const fn concurrency_max(&self) -> Option<f64> {
+    pub fn concurrency_max(&self) -> Option<f64> {
         match self {
-            Self::Sqlite(_) => Some(1.0),
-            Self::Blackhole {} => None,
+            Self::Sqlite(_) | Self::File(_) | Self::Stdout {} => Some(1.0),
+            Self::Postgres(postgres) => Some(f64::from(postgres.connections)),
+            Self::Http(_) | Self::Blackhole {} => None,
         }
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
+        match self {
+            Self::Postgres(postgres) => postgres.check(path, check),
+            Self::Http(http) => http.check(path, check),
+            Self::File(file) => file.check(path, check),
+            Self::Sqlite(_) | Self::Stdout {} | Self::Blackhole {} => {}
+        }
         let Self::Sqlite(SqliteConfig { path: file, busy_timeout, retention }) = self else {
             return;
         };
@@ -123,19 +149,30 @@ impl SinkKind {
 #[derive(Clone, Copy)]
 enum Type {
     Sqlite,
+    Postgres,
+    Http,
+    File,
+    Stdout,
     Blackhole,
 }
 
 impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)])
-            .map_err(Cow::Owned)
+        let types = [
+            ("sqlite", Self::Sqlite),
+            ("postgres", Self::Postgres),
+            ("http", Self::Http),
+            ("file", Self::File),
+            ("stdout", Self::Stdout),
+            ("blackhole", Self::Blackhole),
+        ];
+        choice(text, &types).map_err(Cow::Owned)
     }
 }
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, lane } = self;
+        let Self { kind, intake, breaker, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -146,8 +183,29 @@ impl Section for SinkConfig {
                 fields.section("retention", retention);
             }
             (Type::Sqlite, kind) => *kind = SinkKind::default(),
+            (Type::Postgres, kind) => {
+                let mut postgres = PostgresConfig::default();
+                postgres.fields(fields);
+                *kind = SinkKind::Postgres(Box::new(postgres));
+                lane.concurrency = defaults::POSTGRES_CONCURRENCY;
+            }
+            (Type::Http, kind) => {
+                let mut http = HttpSinkConfig::default();
+                http.fields(fields);
+                *kind = SinkKind::Http(Box::new(http));
+                // Requests overlap well; what a backend takes at most is found from there.
+                lane.concurrency = defaults::HTTP_CONCURRENCY;
+            }
+            (Type::File, kind) => {
+                let mut file = FileConfig::default();
+                file.fields(fields);
+                *kind = SinkKind::File(file);
+            }
+            (Type::Stdout, kind) => *kind = SinkKind::Stdout {},
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        intake.fields(fields);
+        fields.section("breaker", breaker);
         lane.fields(fields);
     }
 }

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod budget;
+mod dead_letters;
 mod decode;
 mod events;
 mod health;
@@ -15,6 +16,7 @@ mod refusal;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -66,6 +68,16 @@ pub(crate) struct Door {
     clock: Clock,
     /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
     refused_at: AtomicU64,
+    held: Mutex<Option<Held>>,
+}
+
+/// A sink for which more waits than may, and whose policy is to hold back producers.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) sink: Arc<str>,
+    /// Bytes of the journal that wait for it.
+    pub(crate) bytes: u64,
+    pub(crate) bytes_max: u64,
 }
 
 impl Door {
@@ -89,7 +101,18 @@ impl Door {
             journal_failed,
             clock,
             refused_at,
+            held: Mutex::new(None),
         }
+    }
+
+    /// Refuses requests from now on because of this sink, or no more.
+    pub(crate) fn hold_back(&self, held: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    /// Because of which sink requests are refused now.
+    pub(crate) fn held_back(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the journal has refused a request in the last few seconds.
@@ -150,6 +173,15 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/health", get(health::live))
         .route("/ready", get(health::ready))
         .with_state(Arc::clone(&status));
+    let desk = dead_letters::Desk { status: Arc::clone(&status), door: Arc::clone(&door) };
+    let given_up = Router::new()
+        .route("/api/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
+        .route("/api/dead-letters/export", get(dead_letters::export))
+        .route("/api/dead-letters/retry", post(dead_letters::retry))
+        .route("/api/dead-letters/{id}", get(dead_letters::show).put(dead_letters::mend))
+        .route("/api/dead-letters/{id}/retry", post(dead_letters::retry_one))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(desk);
     let told = Router::new()
         .route("/api/health", get(health::report))
         .route("/api/metrics", get(metrics::json))
@@ -162,6 +194,7 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .with_state(door);
     let guarded = told
         .merge(taken)
+        .merge(given_up)
         .layer(middleware::from_fn(move |request, next| auth::check(token.clone(), request, next)));
     open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
 }

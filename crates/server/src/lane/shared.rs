@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tidegate::{Engine, Moment};
+use tidegate::{Engine, Moment, Outcome};
 
 use crate::clock::Clock;
 use crate::telemetry::latency::Latencies;
@@ -24,9 +24,16 @@ pub(crate) struct Shared {
     delivery_latency: Mutex<Latencies>,
     pub(crate) queue_items: AtomicU64,
     pub(crate) queue_bytes: AtomicU64,
-    pub(crate) retries: AtomicU64,
+    /// Attempts with a batch, or a part of one, that had failed before: by what it had failed with.
+    pub(crate) retries: [AtomicU64; Outcome::LABELS.len()],
     /// Attempts that took longer than the target.
     pub(crate) misses: AtomicU64,
+    /// Bytes of the journal that are kept for this lane.
+    pub(crate) held_bytes: AtomicU64,
+    /// Events that the sink was not to get.
+    pub(crate) filtered: AtomicU64,
+    /// Events that were not kept for the sink while it was detached.
+    pub(crate) missed: AtomicU64,
 }
 
 /// What a lane is doing.
@@ -44,6 +51,14 @@ pub enum State {
         /// How many times the batch was tried.
         attempts: u32,
     },
+    /// An item must be given up and there is no room for its letter.
+    Blocked {
+        /// What is in the way, and what to do.
+        why: String,
+    },
+    /// Its sink held more of the journal than it may: nothing is kept for it until it takes a batch
+    /// again.
+    Detached,
     /// It delivers what is left before the server stops.
     Draining,
     /// It has ended.
@@ -71,8 +86,11 @@ impl Shared {
             delivery_latency: Mutex::new(Latencies::new()),
             queue_items: AtomicU64::new(0),
             queue_bytes: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            retries: Default::default(),
             misses: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            filtered: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
         }
     }
 
@@ -99,6 +117,11 @@ impl Shared {
 
     pub(crate) fn set_state(&self, state: State) {
         *lock(&self.state) = state;
+    }
+
+    /// Attempts with what had failed before.
+    pub(crate) fn retried(&self) -> u64 {
+        self.retries.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Notes how long an attempt took.

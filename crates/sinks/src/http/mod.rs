@@ -52,6 +52,7 @@ use tidegate::Outcome;
 use tidegate_event::{JournalId, Position};
 use tokio::sync::RwLock;
 
+pub use secret::shown;
 pub use settings::{Answers, Compression, Format, Method, Settings};
 pub use status::Meaning;
 

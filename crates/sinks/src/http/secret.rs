@@ -48,7 +48,14 @@ fn is_public(name: &str) -> bool {
 }
 
 /// A URL as far as it may be shown: without user, password, query and fragment.
-pub(super) fn shown(url: &str) -> String {
+///
+/// ```
+/// use tidegate_sinks::http::shown;
+///
+/// assert_eq!(shown("https://me:pw@api.example/v1?key=s3cret"), "https://api.example/v1?***");
+/// ```
+#[must_use]
+pub fn shown(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let (visible, hidden) = url.split_at(end);
     let visible = match visible.split_once("://") {

@@ -187,6 +187,9 @@ impl Settings {
             Err(bound) => return refuse(&bound),
         };
         let form = "the address of an HTTP server, like `https://api.example/v1/events`";
+        if self.url.is_empty() {
+            return Err(SettingError::new("url", "empty", form));
+        }
         let Ok(uri) = template.render("default", "sink").parse::<Uri>() else {
             return refuse(form);
         };
@@ -301,7 +304,7 @@ mod tests {
     fn an_address_that_cannot_be_used_is_refused_without_its_secrets() {
         let form = "the address of an HTTP server, like `https://api.example/v1/events`";
         for (url, expected) in [
-            ("", format!("url is , but must be {form}")),
+            ("", format!("url is empty, but must be {form}")),
             ("api.example/v1", format!("url is api.example/v1, but must be {form}")),
             ("ftp://api.example", format!("url is ftp://api.example, but must be {form}")),
             ("https:///v1?k=secret", format!("url is https:///v1?***, but must be {form}")),

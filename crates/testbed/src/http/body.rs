@@ -13,7 +13,7 @@ pub(super) type Item = (String, String);
 /// The body as it was before it was compressed.
 pub(super) fn unpacked(headers: &HeaderMap, body: &[u8]) -> io::Result<Vec<u8>> {
     let mut plain = Vec::new();
-    match headers.get(CONTENT_ENCODING).map(|name| name.as_bytes()) {
+    match headers.get(CONTENT_ENCODING).map(hyper::http::HeaderValue::as_bytes) {
         None => plain.extend_from_slice(body),
         Some(b"gzip") => {
             flate2::read::GzDecoder::new(body).read_to_end(&mut plain)?;
