@@ -204,7 +204,7 @@ struct Load {
 
 impl Load {
     /// About so many events a second, 100 a request.
-    fn start(url: String, per_second: u64) -> Self {
+    fn start(url: &str, per_second: u64) -> Self {
         const THREADS: u64 = 4;
         let (stop, accepted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let every = Duration::from_secs_f64(100.0 * THREADS as f64 / per_second as f64);
@@ -212,7 +212,7 @@ impl Load {
         let body = line.repeat(100);
         let thread = |_| {
             let (stop, accepted) = (Arc::clone(&stop), Arc::clone(&accepted));
-            let (url, body) = (url.clone(), body.clone());
+            let (url, body) = (url.to_owned(), body.clone());
             std::thread::spawn(move || {
                 let agent = agent();
                 let mut due = Instant::now();
@@ -277,7 +277,7 @@ fn a_dead_sink_leaves_the_others_their_pace() {
     let around = if long.is_some() { Duration::from_secs(30) } else { Duration::from_millis(700) };
     let per_second = if long.is_some() { 20_000 } else { 4_000 };
     let site = Site::start("", "");
-    let load = Load::start(site.server.url("/v1/events"), per_second);
+    let load = Load::start(&site.server.url("/v1/events"), per_second);
     let always = |_: &Value| true;
     // The first batches find their size.
     watch(&site, around / 3, always);
