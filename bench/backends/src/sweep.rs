@@ -44,7 +44,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0.8)]
     cell_seconds: f64,
     /// How many of the best run again
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 7)]
     again: usize,
     /// Seconds of a longer run
     #[arg(long, default_value_t = 10.0)]
@@ -181,23 +181,22 @@ async fn play(
     Ok(cells)
 }
 
-/// The plans that run again: a third of them those with the highest goodput, which lie at the edge
-/// of the target; then, concurrency by concurrency, the best with room to spare, since a backend
-/// that stalls now and then punishes the edge; then whatever is next.
+/// The plans that run again: of each concurrency the one with the highest goodput, which lies at
+/// the edge of the target; then, concurrency by concurrency, the best with room to spare, since a
+/// backend that stalls now and then punishes the edge; then whatever is next.
 fn best(cells: &[Cell], count: usize, target_s: f64) -> Vec<Static> {
     let mut order: Vec<&Cell> = cells.iter().collect();
     order.sort_by(|a, b| b.figures.goodput.total_cmp(&a.figures.goodput));
-    let mut concurrencies = BTreeSet::new();
-    let easy: Vec<&Cell> = order
-        .iter()
-        .copied()
-        .filter(|cell| {
-            cell.figures.p99_s <= target_s / 2.0 && concurrencies.insert(cell.concurrency)
-        })
-        .collect();
+    let first_of_each = |fits: &dyn Fn(&Cell) -> bool| {
+        let mut seen = BTreeSet::new();
+        let mut found = order.clone();
+        found.retain(|cell| fits(cell) && seen.insert(cell.concurrency));
+        found
+    };
+    let edge = first_of_each(&|_| true);
+    let easy = first_of_each(&|cell| cell.figures.p99_s <= target_s / 2.0);
     let mut plans: Vec<Static> = Vec::new();
-    let edge = order.iter().take(count.div_ceil(3));
-    for cell in edge.chain(&easy).chain(&order) {
+    for cell in edge.iter().chain(&easy).chain(&order) {
         if plans.len() < count && !plans.contains(&cell.plan()) {
             plans.push(cell.plan());
         }
@@ -269,8 +268,8 @@ mod tests {
             cell(4, 2, 80.0, 0.03),
             cell(5, 2, 40.0, 0.02),
         ];
-        let sizes: Vec<u32> = best(&cells, 3, 0.05).iter().map(|plan| plan.size).collect();
-        assert_eq!(sizes, [1, 2, 5]);
+        let sizes: Vec<u32> = best(&cells, 4, 0.05).iter().map(|plan| plan.size).collect();
+        assert_eq!(sizes, [1, 4, 2, 5]);
         assert_eq!(best(&cells, 9, 0.05).len(), 5);
     }
 }

@@ -3,7 +3,7 @@
 use tidegate::Outcome;
 use tidegate_sinks::http::{HttpSink, Settings};
 use tidegate_sinks::{Batch, Sink, Slice};
-use tidegate_testbed::http::{Behaviour, Deed};
+use tidegate_testbed::http::{Behaviour, Deed, Received};
 
 use super::contract::{JOURNAL, batch, deliver, origin, slice};
 use super::pair;
@@ -27,7 +27,7 @@ async fn a_batch_in_doubt_that_is_repeated_is_taken_once() {
     deliver(&sink, Batch { slices: pieces, ..batch(0..100) }).await;
     let ledger = backend.ledger();
     assert_eq!(ledger.requests.len(), 3);
-    let keys: Vec<_> = ledger.requests.iter().map(|request| request.key()).collect();
+    let keys: Vec<_> = ledger.requests.iter().map(Received::key).collect();
     assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     assert!(keys[0].starts_with(&format!("{JOURNAL}-0-100-")), "{}", keys[0]);
     assert!(ledger.items.len() == 100 && ledger.items.values().all(|taken| taken.times == 1));
@@ -42,7 +42,7 @@ async fn the_parts_of_a_refused_batch_are_not_taken_for_repeats() {
     deliver(&sink, batch(50..100)).await;
     let ledger = backend.ledger();
     assert_eq!(ledger.items.len(), 100);
-    let mut keys: Vec<_> = ledger.requests.iter().map(|request| request.key()).collect();
+    let mut keys: Vec<_> = ledger.requests.iter().map(Received::key).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 3);
