@@ -7,13 +7,16 @@ EVENTS ?= 1000000
 KILLS ?= 10
 SEED ?= 1
 
-.PHONY: help needs check fmt lint unit test e2e doc lean demo bench kills deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench kills deny clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 needs: ## Look for what the build needs; install it where that is possible (root on Debian)
 	@scripts/needs
+
+needs-tests: ## The same for the tests: a real PostgreSQL is among it
+	@scripts/needs tests
 
 demo: needs ## Run the main job for about a minute, with a live view
 	@$(CARGO) run --quiet --release -p tidegate-cli -- demo $(ARGS)
@@ -29,7 +32,7 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs fmt lint lean doc ## Everything that must pass, with the short forms of long tests
+test: needs-tests fmt lint lean doc ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
 
 lean: ## Check that the library builds without its async feature, and without tokio

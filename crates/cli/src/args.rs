@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_load::LoadArgs;
 
+use crate::commands::dlq::DlqArgs;
 use crate::demo::DemoArgs;
+use crate::simulate::SimulateArgs;
 
 /// Takes events, makes them durable, and delivers them in batches whose size follows what the
 /// database can take.
@@ -33,6 +35,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
+    /// Look at, mend, retry and remove the items that a running server has given up.
+    Dlq(Box<DlqArgs>),
     /// Generate load over HTTP and measure what comes back.
     Load(Box<LoadArgs>),
     /// See it work: the main job in about a minute, in a temporary directory.
@@ -40,6 +44,15 @@ pub(crate) enum Command {
     /// First a server, load and a neighbour that wants the same database for a while, live; then
     /// the same load on fixed batch sizes. It says who delivered more, whoever that is.
     Demo(Box<DemoArgs>),
+    /// Let controllers compete on simulated backends, in virtual time.
+    ///
+    /// Each is held against a clairvoyant and against the best plan that never changes, over many
+    /// seeds. A scenario is a YAML file; suites of them ship. For example
+    ///
+    ///   tidegate simulate --controller all --seeds 20 --report out.html
+    ///   tidegate simulate mine.yaml --controller aimd --timeline
+    #[command(verbatim_doc_comment)]
+    Simulate(Box<SimulateArgs>),
 }
 
 #[derive(Debug, Args)]

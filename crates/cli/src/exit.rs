@@ -1,5 +1,5 @@
-//! With which code does the command end? 0 when all went well, 78 for a configuration that is
-//! refused, 1 for everything else; a wrong flag is clap's 2.
+//! With which code does the command end? 0 when all went well, 78 for a configuration or a
+//! simulation that is refused, 1 for everything else; a wrong flag is clap's 2.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use tidegate_load::LoadError;
 use tidegate_server::config::ConfigError;
 
 use crate::demo::DemoError;
+use crate::simulate::SimulateError;
 
 /// `EX_CONFIG` of `sysexits.h`.
 const CONFIG: u8 = 78;
@@ -26,7 +27,9 @@ pub(crate) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
     let _ = writeln!(stderr, "tidegate: {error:#}");
     let usage = error.downcast_ref::<LoadError>().is_some_and(LoadError::is_usage)
         || error.downcast_ref::<DemoError>().is_some_and(DemoError::is_usage);
-    match error.is::<ConfigError>() {
+    let refused = error.is::<ConfigError>()
+        || error.downcast_ref::<SimulateError>().is_some_and(SimulateError::is_input);
+    match refused {
         true => ExitCode::from(CONFIG),
         false if usage => ExitCode::from(USAGE),
         false => ExitCode::FAILURE,

@@ -11,6 +11,7 @@
 //! | How is an event stored between the door and the sink? | [`rows`] |
 //! | How does the body of a request become events? | [`json`] |
 //! | How does the text of an attributes object come about? | [`attributes`] |
+//! | Which members has an attributes object? | [`members`] |
 //! | When did it happen, if the producer says so in text? | [`timestamp`] |
 //! | How severe is it, on OpenTelemetry's scale? | [`severity`] |
 //! | Which characters would a sink refuse? | [`scrub`] |
@@ -18,6 +19,7 @@
 pub mod attributes;
 pub mod event;
 pub mod json;
+pub mod members;
 pub mod name;
 pub mod rows;
 pub mod scrub;
@@ -27,4 +29,4 @@ pub mod timestamp;
 pub use attributes::Attributes;
 pub use event::{Body, Event};
 pub use name::{JournalId, Position};
-pub use rows::{EncodeError, Rows, RowsIter};
+pub use rows::{EncodeError, RowView, RowViews, Rows, RowsIter};

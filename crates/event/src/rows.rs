@@ -20,9 +20,13 @@
 //! Bytes from outside the process (a disk) are trusted only as far as their checksum: decoding
 //! checks every length and all UTF-8, and a row that does not hold ends the iteration.
 
+mod view;
+
 use bytes::Bytes;
 
 use crate::event::{Body, Event};
+
+pub use view::{RowView, RowViews};
 
 const HEAD: usize = 8 + 8 + 1 + 1 + 2 + 2 + 2 + 4 + 4;
 const HAS_TRACE: u8 = 1;

@@ -8,6 +8,7 @@ use crate::cursor::Cursor;
 use crate::error::OpenError;
 use crate::format::cursors::{self, Cursors};
 use crate::format::meta::{self, Meta, State};
+use crate::format::notes::{self, Noted};
 use crate::format::segment::{self, PREFIX_BYTES, SegmentHeader, Unusable};
 use crate::heal::is_unfinished;
 use crate::recovery::failed;
@@ -193,6 +194,27 @@ pub(crate) fn read_cursors(
     };
     let lanes = cursors.iter().map(lane).collect();
     Ok((cursors, CursorsFound::Lanes(lanes)))
+}
+
+/// The notes; what they say of deliveries goes to the cursors, which may be older.
+pub(crate) fn read_notes(
+    storage: &dyn Storage,
+    id: JournalId,
+    cursors: &mut Cursors,
+) -> Result<Noted, OpenError> {
+    let content = read_small(storage, notes::NAME, notes::BYTES_MAX)
+        .map_err(failed(storage, "read `notes`"))?;
+    let noted = notes::decode(&content.unwrap_or_default(), id).map_err(|found| {
+        let (place, file) = (storage.place(), notes::NAME.to_owned());
+        OpenError::Version { place, file, found, known: notes::VERSION }
+    })?;
+    for (name, lane) in &noted {
+        if !lane.delivered.is_empty() {
+            let cursor = cursors.entry(name.clone()).or_default();
+            lane.delivered.iter().for_each(|range| cursor.deliver(range));
+        }
+    }
+    Ok(noted)
 }
 
 fn read_header(

@@ -19,6 +19,7 @@ use crate::keeper::{Signal, keep};
 use crate::lane::Lane;
 use crate::lanes::{ClassFilter, LaneStart, Lanes};
 use crate::memory::fleeting;
+use crate::notes::Notes;
 use crate::queue::{Pending, Queue};
 use crate::recovery::{Recovered, failed, recover};
 use crate::report::{Identity, Recovery};
@@ -85,7 +86,7 @@ impl Journal {
         settings: Settings,
         recovered: Recovered,
     ) -> Result<(Self, Recovery), OpenError> {
-        let Recovered { meta, mut segments, pool, cursors, chain_end, report } = recovered;
+        let Recovered { meta, mut segments, pool, cursors, noted, chain_end, report } = recovered;
         let next = report.next;
         let active = segments.active_mut().map(|segment| Active {
             salt: segment.salt,
@@ -103,6 +104,7 @@ impl Journal {
             pool: Mutex::new(pool),
             meta: Mutex::new(meta),
             lanes: Lanes::new(cursors),
+            notes: Notes::new(noted),
             cursors_dirty: AtomicBool::new(false),
             retaining: Mutex::new(()),
             noting: Mutex::new(()),

@@ -202,6 +202,7 @@ impl Shared {
 
     /// The queue is closed: waits for the writer, then writes down where everything stands.
     fn finish(&self, writer: JoinHandle<Ended>) {
+        self.notes.close();
         let outcome = match writer.join() {
             Ok(Ended { failed: Some(detail), .. }) => Err(detail),
             Ok(Ended { chain, next, .. }) => self.close_books(chain, next),

@@ -13,6 +13,7 @@ use tidegate_event::Position;
 use crate::error::{ReadError, UnknownPositions};
 use crate::frame::Frame;
 use crate::lanes::LaneState;
+use crate::notes::BatchNotes;
 use crate::reader::LaneReader;
 use crate::shared::{Shared, lock};
 
@@ -90,7 +91,11 @@ impl LaneCursor {
         if range.end > durable {
             return Err(UnknownPositions { range, durable });
         }
-        self.pass(std::iter::once(range));
+        self.pass(std::iter::once(range.clone()));
+        // After the cursor, which the notes may be written from.
+        if self.state.noted.load(Ordering::Acquire) {
+            self.shared.notes.done(&self.shared.settings, &self.state.name, &range);
+        }
         Ok(())
     }
 
@@ -98,6 +103,18 @@ impl LaneCursor {
     #[must_use]
     pub fn low_water(&self) -> Position {
         self.state.low.load(Ordering::Acquire)
+    }
+
+    /// The position after the last one that is delivered or passed.
+    #[must_use]
+    pub fn delivered_end(&self) -> Position {
+        lock(&self.state.cursor).end()
+    }
+
+    /// Notes the lane's batches from now on, for a sink that keeps no record of its own.
+    #[must_use]
+    pub fn notes(&self) -> BatchNotes {
+        BatchNotes::new(Arc::clone(&self.shared), Arc::clone(&self.state))
     }
 
     /// Durable items not delivered or passed yet.

@@ -73,6 +73,8 @@ pub(crate) struct LaneState {
     /// The next position its reader takes; `Position::MAX` while there is no reader.
     pub(crate) read: AtomicU64,
     pub(crate) has_reader: AtomicBool,
+    /// Whether its batches are noted before they are attempted.
+    pub(crate) noted: AtomicBool,
 }
 
 #[derive(Default)]
@@ -143,6 +145,7 @@ impl Lanes {
             low: AtomicU64::new(low),
             read: AtomicU64::new(low),
             has_reader: AtomicBool::new(true),
+            noted: AtomicBool::new(false),
         });
         inner.registered.push(Arc::clone(&lane));
         Ok(lane)

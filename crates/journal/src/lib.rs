@@ -43,7 +43,7 @@
 //! | question | module |
 //! |---|---|
 //! | How is a journal opened, appended to and closed? | `journal` |
-//! | What is on the disk, byte by byte? | `format` (`frame`, `segment`, `meta`, `cursors`) |
+//! | What is on the disk, byte by byte? | `format` (`frame`, `segment`, `meta`, `cursors`, `notes`) |
 //! | What is asked of a disk, so that a model can stand in for it? | [`Storage`], `storage` |
 //! | How do many producers hand over to one writer? | `queue` |
 //! | How do waiting requests become durable? | `writer` |
@@ -51,6 +51,7 @@
 //! | Where is a position? | `segments` |
 //! | Which frames does a reader get, from memory or from disk? | `reader`, `tail`, `backlog` |
 //! | What has a lane delivered, and which lanes are there? | `lane`, `lanes`, `cursor`, [`RangeSet`] |
+//! | Which batches were attempted, when the sink keeps no record? | `notes` |
 //! | What is different with durability `memory`? | `memory` |
 //! | Who makes segments, frees them, and notes cursors? | `keeper` |
 //! | How does it go on after a crash? | `recovery`, `found`, `scan`, `heal`, `walk`; report: [`Recovery`] |
@@ -69,6 +70,7 @@ mod keeper;
 mod lane;
 mod lanes;
 mod memory;
+mod notes;
 mod pool;
 mod queue;
 mod random;
@@ -92,6 +94,7 @@ pub use frame::{Frame, FrameGroup, Group};
 pub use journal::{CloseError, Journal};
 pub use lane::{Lane, LaneCursor};
 pub use lanes::{ClassFilter, LaneStart};
+pub use notes::{BatchNotes, NoteError};
 pub use ranges::RangeSet;
 pub use reader::LaneReader;
 pub use report::{Cause, CursorsFound, Identity, Missing, RecoveredLane, Recovery, Torn};

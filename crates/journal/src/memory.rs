@@ -13,6 +13,7 @@ use tidegate_event::{JournalId, Position};
 use crate::error::{AppendError, OpenError};
 use crate::format::cursors::Cursors;
 use crate::format::meta::{Meta, State};
+use crate::format::notes::Noted;
 use crate::format::segment;
 use crate::frame::Sealed;
 use crate::pool::Pool;
@@ -55,6 +56,7 @@ pub(crate) fn fleeting(
         segments: Segments::default(),
         pool: Pool::new(Arc::clone(storage), id, epoch, sizes, 1),
         cursors: Cursors::new(),
+        noted: Noted::new(),
         chain_end: None,
         report,
     })

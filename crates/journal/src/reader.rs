@@ -31,6 +31,8 @@ pub struct LaneReader {
     ready: VecDeque<Arc<Frame>>,
     progress: watch::Receiver<Progress>,
     classes: Classes,
+    /// Where to return also with nothing.
+    call_at: Option<Position>,
 }
 
 impl std::fmt::Debug for LaneReader {
@@ -45,7 +47,7 @@ impl LaneReader {
         let place = cursor.low_water();
         let progress = cursor.shared.progress.subscribe();
         let (hint, ready, classes) = (None, VecDeque::new(), Classes::default());
-        Self { cursor, place, hint, ready, progress, classes }
+        Self { cursor, place, hint, ready, progress, classes, call_at: None }
     }
 
     /// The next frames, about `bytes_max` bytes of them but at least one; waits for the first.
@@ -66,6 +68,9 @@ impl LaneReader {
             }
             if !self.ready.is_empty() {
                 return Ok(self.take_ready(bytes_max));
+            }
+            if self.call_at.take_if(|at| *at <= self.place).is_some() {
+                return Ok(Vec::new());
             }
             let fresh = lock(&self.cursor.shared.tail).read(self.place, bytes_max);
             match fresh {
@@ -91,6 +96,12 @@ impl LaneReader {
                 }
             }
         }
+    }
+
+    /// Lets [`next`](Self::next) return once, without a frame if it must be, when everything below
+    /// `position` is read: what a caller waits for there may be nothing it gets.
+    pub fn call_at(&mut self, position: Position) {
+        self.call_at = Some(position);
     }
 
     /// Reads on from `position`, in either direction. Below the low-water mark there may be

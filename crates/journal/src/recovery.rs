@@ -6,7 +6,7 @@
 //! and passed by lanes. An intact frame is never cut off.
 //!
 //! The next position is above everything that may ever have been used: the last frame, a torn
-//! frame whose header is readable, the floor in `meta`, and every cursor.
+//! frame whose header is readable, the floor in `meta`, every cursor and every note.
 
 use std::io;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::cursor::Cursor;
 use crate::error::OpenError;
 use crate::format::cursors::Cursors;
 use crate::format::meta::{self, Meta, State};
+use crate::format::notes::Noted;
 use crate::found::{self, Found};
 use crate::heal::heal;
 use crate::pool::{NoSegment, Pool, Ready, make_zeroed};
@@ -33,6 +34,7 @@ pub(crate) struct Recovered {
     pub(crate) segments: Segments,
     pub(crate) pool: Pool,
     pub(crate) cursors: Cursors,
+    pub(crate) noted: Noted,
     /// The position after the last frame on disk, if there is one. A gap frame must lead from
     /// there to the report's `next`.
     pub(crate) chain_end: Option<Position>,
@@ -62,9 +64,11 @@ pub(crate) fn recover(
         }
     };
     let found = Found::read(storage.as_ref(), &names, &old)?;
-    let (cursors, cursors_found) = found::read_cursors(storage.as_ref(), old.id)?;
+    let (mut cursors, cursors_found) = found::read_cursors(storage.as_ref(), old.id)?;
+    let noted = found::read_notes(storage.as_ref(), old.id, &mut cursors)?;
     let delivered_end = cursors.values().map(Cursor::end).max().unwrap_or(0);
-    let next = old.floor.max(found.seen_end()).max(delivered_end);
+    let attempted_end = noted.values().filter_map(|lane| lane.open.end()).max().unwrap_or(0);
+    let next = old.floor.max(found.seen_end()).max(delivered_end).max(attempted_end);
 
     // Nothing was changed so far. The epoch comes first: whatever happens from here on belongs to
     // this opening, not to the one before.
@@ -93,7 +97,7 @@ pub(crate) fn recover(
     let mut pool = Pool::new(Arc::clone(storage), meta.id, meta.epoch, sizes, found.next_sequence);
     let segments = assemble(storage, &mut pool, found.scans, next)?;
     let chain_end = found.chain_end;
-    Ok(Recovered { meta, segments, pool, cursors, chain_end, report })
+    Ok(Recovered { meta, segments, pool, cursors, noted, chain_end, report })
 }
 
 /// Makes the last segment sound and every segment durable.

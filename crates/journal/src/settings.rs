@@ -41,6 +41,9 @@ pub struct Settings {
     /// Bound of the frames that wait for the writer or are being written; at least 1. Default
     /// 16,384.
     pub queue_frames: usize,
+    /// Size of the file with the [notes of batches](crate::BatchNotes), from 4 KiB to 16 MiB: when
+    /// it is full a new one takes its place. Default 1 MiB.
+    pub notes_bytes: u64,
 }
 
 impl Default for Settings {
@@ -52,6 +55,7 @@ impl Default for Settings {
             tail_bytes: 64 << 20,
             queue_bytes: 32 << 20,
             queue_frames: 16_384,
+            notes_bytes: 1 << 20,
         }
     }
 }
@@ -98,6 +102,12 @@ impl Settings {
                 AT_LEAST_64K,
             ),
             ("queue_frames", self.queue_frames as u64, self.queue_frames >= 1, "at least 1"),
+            (
+                "notes_bytes",
+                self.notes_bytes,
+                (4 << 10..=16 << 20).contains(&self.notes_bytes),
+                "from 4096 to 16777216",
+            ),
         ];
         match checks.into_iter().find(|&(_, _, holds, _)| !holds) {
             Some((field, value, _, bound)) => Err(SettingsError { field, value, bound }),
@@ -124,6 +134,8 @@ mod tests {
             ("tail_bytes", Settings { tail_bytes: 1, ..good }),
             ("queue_bytes", Settings { queue_bytes: 1, ..good }),
             ("queue_frames", Settings { queue_frames: 0, ..good }),
+            ("notes_bytes", Settings { notes_bytes: 4095, ..good }),
+            ("notes_bytes", Settings { notes_bytes: (16 << 20) + 1, ..good }),
         ];
         for (field, settings) in bad {
             assert_eq!(settings.validate().unwrap_err().field, field);

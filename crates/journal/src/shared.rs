@@ -1,8 +1,9 @@
 //! What do a journal's handles, its lanes and its two threads share?
 //!
 //! Each part has its own short lock, and no lock is taken while another is held, with two
-//! exceptions: the list of lanes, then one lane's cursor; and `retaining`, then `noting`, which
-//! protect no data but let only one thread at a time free segments, and write `cursors`. The order in which a commit becomes
+//! exceptions: the notes, then the list of lanes, then one lane's cursor; and `retaining`, then
+//! `noting`, which protect no data but let only one thread at a time free segments, and write
+//! `cursors`. The order in which a commit becomes
 //! visible is `segments`, `tail`, `progress`: who has seen a durable position finds every frame up
 //! to it in the segments, and in memory unless it was evicted.
 
@@ -18,6 +19,7 @@ use crate::format::meta::Meta;
 use crate::format::segment::FRAMES_AT;
 use crate::keeper::Signal;
 use crate::lanes::Lanes;
+use crate::notes::Notes;
 use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::report::{Identity, Missing};
@@ -76,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) pool: Mutex<Pool>,
     pub(crate) meta: Mutex<Meta>,
     pub(crate) lanes: Lanes,
+    pub(crate) notes: Notes,
     pub(crate) cursors_dirty: AtomicBool,
     /// Held while segments are freed.
     pub(crate) retaining: Mutex<()>,

@@ -24,6 +24,7 @@ const SETTINGS: Settings = Settings {
     tail_bytes: 64 << 10,
     queue_bytes: 1 << 20,
     queue_frames: 64,
+    notes_bytes: 4 << 10,
 };
 
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ enum Op {
     Settle,
     /// Everything there is gets read, and some of it, chosen by chance, delivered.
     Deliver(u64, u64),
+    /// So many batches are noted at once, chosen by chance among what was read.
+    Note(u64, u32),
     Retain,
     /// The disk has so many bytes left.
     Fill(usize),
@@ -55,6 +58,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         8 => prop::collection::vec((1u32..4, size), 1..6).prop_map(Op::Append),
         5 => Just(Op::Settle),
         4 => (any::<u64>(), 1u64..5).prop_map(|(seed, one_in)| Op::Deliver(seed, one_in)),
+        4 => (any::<u64>(), 1u32..5).prop_map(|(seed, n)| Op::Note(seed, n)),
         1 => Just(Op::Retain),
         1 => (0usize..60_000).prop_map(Op::Fill),
         1 => Just(Op::Empty),
@@ -78,6 +82,14 @@ struct Model {
     /// The same positions: a lane never sees what could still be lost.
     acknowledged: RangeSet,
     delivered: RangeSet,
+    /// Batches whose note was acknowledged, and of which nothing was delivered or cut anew since.
+    attempted: Vec<Range<u64>>,
+    /// All that were ever to be noted.
+    begun: Vec<Range<u64>>,
+}
+
+fn overlap(one: &Range<u64>, other: &Range<u64>) -> bool {
+    one.start < other.end && other.start < one.end
 }
 
 impl Model {
@@ -93,6 +105,36 @@ impl Model {
         let at = *self.by_tag.entry(tag).or_insert(range.start);
         assert_eq!(at, range.start, "request {tag} is there twice");
         self.acknowledged.insert(range.clone());
+    }
+
+    /// Some request below `read` that is not delivered, and those that follow it without a gap.
+    fn some_batch(&self, dice: &mut Dice, read: u64) -> Option<Range<u64>> {
+        let open = |range: &&Range<u64>| {
+            range.end <= read && self.delivered.missing_in((*range).clone()) == [(*range).clone()]
+        };
+        let left: Vec<_> = self.known.values().map(|(range, _)| range).filter(open).collect();
+        let at = dice.below(left.len() as u64) as usize;
+        let mut batch = (*left.get(at)?).clone();
+        let most = dice.below(4) as usize;
+        for next in left.iter().skip(at + 1).take(most) {
+            if next.start != batch.end {
+                break;
+            }
+            batch.end = next.end;
+        }
+        Some(batch)
+    }
+
+    /// A batch in doubt is there with its boundaries, and no batch is that was never begun.
+    fn check_notes(&self, in_doubt: &[Range<u64>]) {
+        for batch in &self.attempted {
+            assert!(in_doubt.contains(batch), "{batch:?} was attempted; in doubt: {in_doubt:?}");
+        }
+        for batch in in_doubt {
+            assert!(self.begun.contains(batch), "{batch:?} was never begun");
+        }
+        let apart = in_doubt.windows(2).all(|pair| pair[0].end <= pair[1].start);
+        assert!(apart, "{in_doubt:?} overlap");
     }
 }
 
@@ -126,6 +168,7 @@ impl Session {
                 assert_eq!(kept, [open], "the cursor has passed what was not delivered");
             }
         }
+        model.check_notes(&lane.cursor().notes().in_doubt());
         (Self { disk, journal, lane, waiting: Vec::new(), read }, report)
     }
 
@@ -172,6 +215,7 @@ impl Session {
                 handed.insert(range.clone());
                 if dice.below(one_in) == 0 {
                     self.lane.cursor().delivered(range.clone()).unwrap();
+                    model.attempted.retain(|batch| !overlap(batch, &range));
                     model.delivered.insert(range);
                 }
             }
@@ -182,6 +226,31 @@ impl Session {
             }
         }
         self.read = self.read.max(handed.end().unwrap_or(0));
+    }
+}
+
+impl Session {
+    /// Notes some batches at once, which take the place of those that they overlap.
+    async fn note(&self, model: &mut Model, seed: u64, batches: u32) {
+        let (mut dice, mut begun) = (Dice(seed), Vec::<Range<u64>>::new());
+        for _ in 0..batches {
+            let Some(batch) = model.some_batch(&mut dice, self.read) else { return };
+            if !begun.iter().any(|other| overlap(other, &batch)) {
+                begun.push(batch);
+            }
+        }
+        let notes = self.lane.cursor().notes();
+        let mut noting = tokio::task::JoinSet::new();
+        for batch in begun {
+            model.attempted.retain(|other| !overlap(other, &batch));
+            model.begun.push(batch.clone());
+            let notes = notes.clone();
+            noting.spawn(async move { notes.begin(batch.clone()).await.map(|()| batch) });
+        }
+        while let Some(noted) = noting.join_next().await {
+            model.attempted.extend(noted.unwrap());
+        }
+        model.check_notes(&notes.in_doubt());
     }
 }
 
@@ -198,6 +267,7 @@ async fn run(ops: Vec<Op>) {
             }
             Op::Settle => session.settle(&mut model).await,
             Op::Deliver(seed, one_in) => session.deliver(&mut model, seed, one_in).await,
+            Op::Note(seed, batches) => session.note(&mut model, seed, batches).await,
             Op::Retain => drop(session.journal.retain()),
             Op::Fill(free) => session.disk.set_room(Some(session.disk.used() + free)),
             Op::Empty => session.disk.set_room(None),
@@ -247,7 +317,8 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 2000, rng_seed: seed(), ..ProptestConfig::default() })]
 
     /// Invariant: whatever the disk does, an acknowledged request is never lost and never changed,
-    /// no position ever names two items, and lanes get everything in order.
+    /// no position ever names two items, lanes get everything in order, and a batch that may have
+    /// been attempted is in doubt with the boundaries it had.
     #[test]
     fn acknowledged_means_durable(ops in ops()) {
         tokio::runtime::Builder::new_current_thread()

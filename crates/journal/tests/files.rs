@@ -26,6 +26,7 @@ const SMALL: Settings = Settings {
     tail_bytes: 64 << 10,
     queue_bytes: 1 << 20,
     queue_frames: 1000,
+    notes_bytes: 4 << 10,
 };
 
 fn open(dir: &Path, settings: Settings) -> (Journal, Recovery) {

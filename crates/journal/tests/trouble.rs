@@ -19,6 +19,7 @@ const SETTINGS: Settings = Settings {
     tail_bytes: 64 << 10,
     queue_bytes: 64 << 10,
     queue_frames: 10,
+    notes_bytes: 4 << 10,
 };
 
 fn open(disk: &Disk) -> (Journal, Lane) {

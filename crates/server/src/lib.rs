@@ -4,6 +4,7 @@
 //! |---|---|
 //! | How do the parts become a server, and how does it end? | [`app`] |
 //! | What can be set? | [`config`] |
+//! | What becomes of an item that is given up? | `dead_letters` |
 //! | What does the server answer over HTTP? | `http` |
 //! | How does an event get from the journal to its sink? | `lane` |
 //! | How does the server tell what it is doing? | [`telemetry`] |
@@ -11,6 +12,7 @@
 pub mod app;
 mod clock;
 pub mod config;
+mod dead_letters;
 mod http;
 mod lane;
 mod status;

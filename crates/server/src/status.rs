@@ -7,7 +7,9 @@ use std::time::Duration;
 use tidegate_journal::Journal;
 
 use crate::clock::Clock;
+use crate::dead_letters::replay::Replay;
 use crate::http::Door;
+use crate::lane::outage::Outage;
 use crate::lane::shared::{Shared as Lane, State};
 use crate::telemetry::sampler::Sampled;
 
@@ -18,6 +20,9 @@ pub(crate) struct Status {
     pub(crate) journal: Journal,
     pub(crate) door: Arc<Door>,
     pub(crate) lanes: Vec<Arc<Lane>>,
+    /// One for each sink.
+    pub(crate) outages: Vec<Arc<Outage>>,
+    pub(crate) replay: Arc<Replay>,
     pub(crate) sampled: Sampled,
     pub(crate) draining: AtomicBool,
 }
@@ -50,6 +55,9 @@ impl Status {
                     troubles.push(format!("sink `{sink}`, lane `{name}`: starting"));
                 }
                 State::Stopped => troubles.push(format!("sink `{sink}`, lane `{name}`: stopped")),
+                State::Blocked { why } => {
+                    troubles.push(format!("sink `{sink}`, lane `{name}` stands still: {why}"));
+                }
                 State::Retrying { why, attempts } => troubles.push(format!(
                     "sink `{sink}`, lane `{name}` takes nothing ({attempts} attempts): {why}"
                 )),

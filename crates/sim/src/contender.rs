@@ -1,4 +1,8 @@
 //! Who competes? A controller by name, with the first plan that its rule is known by.
+//!
+//! Where a rule moves only the size or only the concurrency, the other half of its first plan is
+//! its fate: it is what its project publishes as a default, or what people set who use it. Nobody
+//! begins with a plan that fits the scenario.
 
 use std::time::Duration;
 
@@ -21,25 +25,73 @@ pub struct Contender {
 /// How long a batch waits for company where items arrive one by one.
 pub const LINGER: Duration = Duration::from_millis(5);
 
+/// Name, first size, first concurrency. A controller that is not named here begins with
+/// [`FIRST_OF_ANY`].
+const FIRST: [(&str, u32, f64); 8] = [
+    // What a person sets who has thought about it.
+    ("fixed", 1_000, 4.0),
+    ("aimd", 100, 4.0),
+    // Vector begins with one request in flight, Netflix with 20.
+    ("arc", 100, 1.0),
+    ("gradient2", 100, 20.0),
+    ("vegas", 100, 20.0),
+    // Flink begins with one batch of 500 records, Beam with the least size.
+    ("flink", 500, 1.0),
+    ("beam", 1, 1.0),
+    ("load_score", 100, 1.0),
+];
+
+/// Size and concurrency of whoever needs no others.
+const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
+
+/// The names of all that can compete.
+#[must_use]
+pub const fn names() -> &'static [&'static str] {
+    &ControllerSettings::NAMES
+}
+
+/// The name of the library's default.
+#[must_use]
+pub fn default_name() -> &'static str {
+    let default = std::mem::discriminant(&ControllerSettings::default());
+    let is_default = |name: &&&str| {
+        ControllerSettings::by_name(name)
+            .is_some_and(|settings| std::mem::discriminant(&settings) == default)
+    };
+    names().iter().find(is_default).copied().unwrap_or("fixed")
+}
+
 impl Contender {
-    /// The contender of that name in that scenario: `fixed` keeps 1,000 × 4, `aimd`, without its start-up, begins with
-    /// 100 × 4 and has the scenario's target, `load_score` begins with 100 × 1. Bounds of the
-    /// scenario that are narrower narrow the first plan.
+    /// The contender of that name in that scenario, with the scenario's target. `aimd` is the plain
+    /// rule, without start-up. Bounds of the scenario that are narrower narrow the first plan.
     #[must_use]
     pub fn by_name(name: &str, scenario: &Scenario) -> Option<Self> {
-        let (controller, size, concurrency) = match ControllerSettings::by_name(name)? {
-            ControllerSettings::Fixed => (ControllerSettings::Fixed, 1_000, 4.0),
-            ControllerSettings::Aimd(settings) => {
-                let settings =
-                    aimd::Settings { target: scenario.target(), startup: 1.0, ..settings };
-                (ControllerSettings::Aimd(settings), 100, 4.0)
-            }
-            other => (other, 100, 1.0),
-        };
+        let controller = targeted(ControllerSettings::by_name(name)?, scenario);
+        let known = FIRST.iter().find(|(known, ..)| *known == name);
+        let (size, concurrency) = known.map_or(FIRST_OF_ANY, |(_, size, slots)| (*size, *slots));
         let bounds = scenario.bounds;
         let size = u32::clamp(size, bounds.batch_size_min, bounds.batch_size_max);
         let first = plan(size, f64::min(concurrency, bounds.concurrency_max));
         Some(Self { name: name.to_owned(), controller, first })
+    }
+
+    /// A plan that is never changed.
+    #[must_use]
+    pub fn fixed(batch_size: u32, concurrency: f64) -> Self {
+        let first = plan(batch_size, concurrency);
+        Self { name: "fixed".into(), controller: ControllerSettings::Fixed, first }
+    }
+}
+
+/// The settings with the scenario's target, where there is one to set.
+fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSettings {
+    match settings {
+        ControllerSettings::Aimd(settings) => ControllerSettings::Aimd(aimd::Settings {
+            target: scenario.target(),
+            startup: 1.0,
+            ..settings
+        }),
+        other => other.with_target(scenario.target()),
     }
 }
 

@@ -32,7 +32,10 @@
 //! | what happens next? | [`agenda`], and [`run()`], the event loop |
 //! | how does a backend behave? | [`backend`]: exact processor sharing, limits, stalls, feedback |
 //! | what would a clairvoyant reach? | [`oracle`], by search in the same simulator, cached |
-//! | who is better? | [`mod@suite`], [`table`] |
+//! | which scenarios? | [`selection`]: the suites that ship, random ones, files |
+//! | who is better? | [`mod@suite`], [`table`], [`judge`] |
+//! | why? | [`decisions`], a timeline; [`report`], one HTML page |
+//! | do the claims of others hold? | [`claims`] |
 //!
 //! # Promises
 //!
@@ -44,15 +47,24 @@
 pub mod agenda;
 pub mod arrivals;
 pub mod backend;
+pub mod claims;
 pub mod contender;
+pub mod decisions;
+mod fold;
+pub mod judge;
 pub mod lane;
 pub mod oracle;
 pub mod record;
+pub mod remarks;
+pub mod report;
 pub mod rng;
-mod row;
+pub mod row;
 pub mod run;
 pub mod scenario;
+pub mod selection;
+mod spread;
 pub mod suite;
+mod summary;
 pub mod table;
 mod world;
 
@@ -60,4 +72,6 @@ pub use contender::Contender;
 pub use oracle::{Cache, Effort, Oracle};
 pub use run::{Run, run};
 pub use scenario::{Scenario, ScenarioError};
-pub use suite::{Options, Row, suite};
+pub use row::Row;
+pub use selection::{Entry, Group, Suite};
+pub use suite::{Options, Study, study, suite};

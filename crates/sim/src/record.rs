@@ -28,10 +28,25 @@ pub struct Bin {
     pub attempts: u32,
     /// Attempts refused by a rate limit.
     pub throttled: u32,
+    /// Attempts that failed, those refused by a rate limit among them.
+    pub failed: u32,
+    /// Sum over the timely and the missed items of the latency that the target names, in seconds.
+    pub latency_sum_s: f64,
+    /// The longest of these latencies, in seconds.
+    pub latency_max_s: f64,
     /// Batch size of the plan at the last answer in the bin; 0 if there was none.
     pub batch_size: u32,
     /// Concurrency of that plan.
     pub concurrency: f64,
+}
+
+impl Bin {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53 items")]
+    fn counted(&mut self, latency: Duration, items: u64, timely: bool) {
+        *(if timely { &mut self.timely } else { &mut self.missed }) += items;
+        self.latency_sum_s += latency.as_secs_f64() * items as f64;
+        self.latency_max_s = self.latency_max_s.max(latency.as_secs_f64());
+    }
 }
 
 /// What a run is made of, as it happens.
@@ -78,20 +93,20 @@ impl Record {
         let before = bin.timely;
         bin.attempts += 1;
         (bin.batch_size, bin.concurrency) = (plan.batch_size, plan.concurrency);
-        match outcome {
-            Outcome::Ok => {
-                for chunk in batch {
-                    let latency = if self.by_arrival { now.since(chunk.arrived) } else { latency };
-                    let counted =
-                        if latency <= self.target { &mut bin.timely } else { &mut bin.missed };
-                    *counted += chunk.items;
-                    let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-                    self.latencies.saturating_record_n(us.clamp(1, LONGEST_US), chunk.items);
-                }
+        bin.failed += u32::from(outcome != Outcome::Ok);
+        if matches!(outcome, Outcome::Throttled { .. }) {
+            bin.throttled += 1;
+        }
+        if !matches!(outcome, Outcome::Ok | Outcome::TimedOut) {
+            return 0;
+        }
+        for chunk in batch {
+            let latency = if self.by_arrival { now.since(chunk.arrived) } else { latency };
+            bin.counted(latency, chunk.items, outcome == Outcome::Ok && latency <= self.target);
+            if outcome == Outcome::Ok {
+                let us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+                self.latencies.saturating_record_n(us.clamp(1, LONGEST_US), chunk.items);
             }
-            Outcome::TimedOut => bin.missed += batch.iter().map(|chunk| chunk.items).sum::<u64>(),
-            Outcome::Throttled { .. } => bin.throttled += 1,
-            _ => {}
         }
         bin.timely - before
     }
@@ -167,6 +182,22 @@ impl Timeline {
     #[must_use]
     pub fn attempts(&self, from_s: f64, until_s: f64) -> u64 {
         self.window(from_s, until_s).iter().map(|bin| u64::from(bin.attempts)).sum()
+    }
+
+    /// Attempts that failed.
+    #[must_use]
+    pub fn failed(&self, from_s: f64, until_s: f64) -> u64 {
+        self.window(from_s, until_s).iter().map(|bin| u64::from(bin.failed)).sum()
+    }
+
+    /// Mean over the items of the latency that the target names, in seconds; none without items.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53 items")]
+    pub fn latency_mean_s(&self, from_s: f64, until_s: f64) -> Option<f64> {
+        let window = self.window(from_s, until_s);
+        let items: u64 = window.iter().map(|bin| bin.timely + bin.missed).sum();
+        let sum: f64 = window.iter().map(|bin| bin.latency_sum_s).sum();
+        (items > 0).then(|| sum / items as f64)
     }
 
     /// Attempts refused by a rate limit.

@@ -40,6 +40,7 @@
 //! | drive the engine from a queue of your own | [`engine`] |
 //! | record what arrives, to play it again | [`recording`] |
 //! | share one backend between engines by weight | [`share`] |
+//! | try again, stop trying, find the item at fault | [`retry`], [`breaker`], [`bisect`] |
 //! | say which plans are allowed | [`Bounds`] |
 //!
 //! # Features
@@ -50,7 +51,9 @@
 
 #[cfg(feature = "async")]
 pub mod batcher;
+pub mod bisect;
 pub mod bounds;
+pub mod breaker;
 pub mod control;
 pub mod engine;
 pub mod error;
@@ -58,6 +61,7 @@ pub mod feedback;
 pub mod history;
 pub mod plan;
 pub mod recording;
+pub mod retry;
 pub mod sample;
 pub mod share;
 pub mod time;

@@ -1,8 +1,10 @@
 //! What does each subcommand do? One file each.
 
+pub(crate) mod dlq;
 mod load;
 mod schema;
 mod serve;
+mod simulate;
 mod validate;
 
 use std::process::ExitCode;
@@ -16,8 +18,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
+        Command::Dlq(args) => dlq::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 

@@ -39,16 +39,22 @@ impl Server {
 
     /// Starts with these arguments besides the data directory, and waits until it listens.
     pub fn start_with(dir: &Path, args: &[&str]) -> Self {
-        let mut server = Self::spawn(dir, args);
+        let mut command = tidegate();
+        command.arg("serve").arg("--data-dir").arg(dir).args(args);
+        Self::run(command)
+    }
+
+    /// Runs a `serve` command, and waits until it listens.
+    pub fn run(command: Command) -> Self {
+        let mut server = Self::spawn(command);
         let listening = server.wait_for_line("taking events");
         let line: Value = serde_json::from_str(&listening).unwrap();
         server.address = line["address"].as_str().unwrap().parse().unwrap();
         server
     }
 
-    fn spawn(dir: &Path, args: &[&str]) -> Self {
-        let mut command = tidegate();
-        command.arg("serve").arg("--data-dir").arg(dir).args(["--log-format", "json"]).args(args);
+    fn spawn(mut command: Command) -> Self {
+        command.args(["--log-format", "json"]);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = mpsc::sync_channel(10_000);

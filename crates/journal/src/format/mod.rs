@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `meta` | the journal's id, epoch and position floor: [`meta`] |
 //! | `cursors` | what each lane has delivered: [`cursors`] |
+//! | `notes` | which batches are on their way to sinks without a record: [`notes`] |
 //! | `<sequence>.seg` | a segment, `<sequence>` in 16 hexadecimal digits: [`segment`], [`frame`] |
 //! | `<number>.spare` | a segment file waiting to be used again; its content means nothing |
 //! | `<sequence>.bad` | a segment whose header could not be read, set aside |
@@ -27,12 +28,13 @@
 //!    `written`, and before an opening returns.
 //!
 //! # Versions
-//! `meta`, `cursors` and segments carry a version number each, frames a version byte. A reader
+//! `meta`, `cursors`, `notes` and segments carry a version number each, frames a version byte. A reader
 //! refuses a higher version by name and changes nothing. New frame kinds need a new version byte.
 
 pub(crate) mod cursors;
 pub(crate) mod frame;
 pub(crate) mod meta;
+pub(crate) mod notes;
 pub(crate) mod segment;
 
 use tidegate_event::Position;

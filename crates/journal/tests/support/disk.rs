@@ -50,6 +50,8 @@ struct State {
     held: bool,
     /// Syncs that wait or have waited.
     held_syncs: u32,
+    /// Syncs of files so far.
+    syncs: u32,
     /// The power is gone: whoever still runs gets errors.
     dead: bool,
 }
@@ -230,6 +232,10 @@ impl Disk {
         drop(self.0.1.wait_while(state, |state| state.held_syncs < syncs).unwrap());
     }
 
+    pub(crate) fn syncs(&self) -> u32 {
+        self.lock().syncs
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap()
     }
@@ -367,6 +373,7 @@ impl StorageFile for Handle {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.disk.step()?;
+        state.syncs += 1;
         if state.held {
             state.held_syncs += 1;
             self.disk.0.1.notify_all();

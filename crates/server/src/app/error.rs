@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::dead_letters::StoreError;
 use crate::lane::error::LaneError;
 
 /// The server could not begin.
@@ -45,6 +46,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The dead letters cannot be opened.
+    #[error(transparent)]
+    DeadLetters(#[from] StoreError),
     /// The system gave no randomness.
     #[error("the system gave no random numbers: {0}")]
     Random(String),

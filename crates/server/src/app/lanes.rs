@@ -1,32 +1,47 @@
 //! Which lanes does every sink have, and where does each begin?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tidegate::Engine;
+use tidegate::breaker::Breaker;
+use tidegate::retry::Limits;
 use tidegate_event::Position;
 use tidegate_journal::{ClassFilter, Journal, LaneStart};
 use tidegate_sinks::Sink;
 
 use super::error::StartError;
 use crate::clock::Clock;
-use crate::config::{Config, LaneConfig};
+use crate::config::{Config, LaneConfig, RetryConfig, SinkConfig, Span, Treatment};
+use crate::dead_letters::replay::{Replay, Target};
+use crate::lane::consequence::Policy;
+use crate::lane::outage::Outage;
 use crate::lane::shared::Shared;
-use crate::lane::{self, Lane, Signals};
+use crate::lane::{self, Failing, Lane, Signals};
 
 /// How many decisions of a lane are kept.
 const DECISIONS_KEPT: usize = 1000;
 
-/// Every lane of every sink, with the part of it that the API reads.
+/// The lanes, each with the part of it that the API reads, and what the lanes of each sink share.
+pub(super) struct Parts {
+    pub(super) lanes: Vec<(Arc<Shared>, Lane)>,
+    pub(super) outages: Vec<Arc<Outage>>,
+}
+
+/// Every lane of every sink.
 pub(super) async fn all(
     config: &Config,
     sinks: &[Arc<dyn Sink>],
     journal: &Journal,
     clock: Clock,
     signals: &Signals,
-) -> Result<Vec<(Arc<Shared>, Lane)>, StartError> {
-    let mut lanes = Vec::new();
+    replay: &Replay,
+) -> Result<Parts, StartError> {
+    let (mut lanes, mut outages, mut targets) = (Vec::new(), Vec::new(), BTreeMap::new());
     let declared: Vec<Arc<str>> = config.classes.keys().map(|name| name.as_str().into()).collect();
     for ((sink_name, of_sink), sink) in config.sinks.iter().zip(sinks) {
+        let outage = outage(sink_name, of_sink)?;
+        let mut cursors = BTreeMap::new();
         for (name, settings) in config.lanes(of_sink) {
             let filter = match declared.iter().find(|class| &***class == name) {
                 Some(class) => ClassFilter::Only(Arc::clone(class)),
@@ -43,15 +58,48 @@ pub(super) async fn all(
                 skipped_to,
             };
             let (sink, signals) = (Arc::clone(sink), signals.clone());
+            cursors.insert(name.to_owned(), journal_lane.cursor().clone());
+            let failing = Failing {
+                policy: policy(sink_name, &settings.retry)?,
+                outage: Arc::clone(&outage),
+                dead_letters: replay.letters.clone(),
+                journal: journal.identity().id,
+            };
             let handles = journal_lane.split();
-            let lane = Lane::new(Arc::clone(&shared), sink, bounds, handles, signals);
+            let lane = Lane::new(Arc::clone(&shared), sink, bounds, handles, signals, failing);
             lanes.push((shared, lane));
         }
+        let timeout = of_sink.lane.timeout.duration();
+        let (sink, of_target) = (Arc::clone(sink), Arc::clone(&outage));
+        targets.insert(sink_name.clone(), Target { sink, outage: of_target, timeout, cursors });
+        outages.push(outage);
     }
+    replay.set_targets(targets);
     for lane in journal.begin_retention() {
         tracing::warn!(lane, "no sink has this lane any more: nothing is kept for it");
     }
-    Ok(lanes)
+    Ok(Parts { lanes, outages })
+}
+
+/// What the lanes of a sink share: its breaker and its budget of retries.
+fn outage(sink: &str, settings: &SinkConfig) -> Result<Arc<Outage>, StartError> {
+    let failed = |source| StartError::Setting { sink: sink.to_owned(), source };
+    let breaker = Breaker::new(settings.breaker.settings()).map_err(failed)?;
+    let budget = settings.lane.retry.retry_budget().map_err(failed)?;
+    let seed = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    Ok(Arc::new(Outage::new(sink.into(), breaker, budget, seed)))
+}
+
+fn policy(sink: &str, retry: &RetryConfig) -> Result<Policy, StartError> {
+    let failed = |source| StartError::Setting { sink: sink.to_owned(), source };
+    Ok(Policy {
+        backoff: retry.backoff().map_err(failed)?,
+        limits: Limits { attempts_max: retry.attempts, age_max: retry.age.map(Span::duration) },
+        retry_rejected: retry.rejected == Treatment::Retry,
+        retry_too_large: retry.too_large == Treatment::Retry,
+        refuse_timed_out: retry.timed_out == Treatment::DeadLetter,
+        refuse_overloaded: retry.overloaded == Treatment::DeadLetter,
+    })
 }
 
 /// Lets the journal skip what the sink has beyond the journal's end, which a power failure may have

@@ -25,6 +25,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dead_letters::replay::Replay;
+use crate::dead_letters::{DeadLetters, Limits};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
@@ -66,8 +68,10 @@ impl Server {
         let host = watch::Sender::new(Feedback::default());
         let drain = watch::Sender::new(false);
         let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
-        let parts = lanes::all(config, &sinks, &journal, clock, &signals).await?;
-        let (shared, lanes): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let letters = DeadLetters::open(&config.data_dir, letter_limits(config))?;
+        let replay = Replay::new(letters, journal.identity().id, clock);
+        let parts = lanes::all(config, &sinks, &journal, clock, &signals, &replay).await?;
+        let (shared, lanes): (Vec<_>, Vec<_>) = parts.lanes.into_iter().unzip();
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
@@ -82,6 +86,8 @@ impl Server {
             journal,
             door: Arc::new(door),
             lanes: shared,
+            outages: parts.outages,
+            replay: Arc::new(replay),
             sampled: Sampled::default(),
             draining: AtomicBool::new(false),
         });
@@ -149,6 +155,7 @@ impl Server {
         for sink in &self.sinks {
             sink.close().await;
         }
+        self.status.replay.letters.close().await;
         self.sampler.abort();
         if let Err(error) = self.status.journal.close().await {
             tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
@@ -181,6 +188,11 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
     }
+}
+
+fn letter_limits(config: &Config) -> Limits {
+    let letters = &config.dead_letters;
+    Limits { items_max: letters.max_items, bytes_max: letters.max_bytes.bytes() }
 }
 
 fn http_settings(config: &Config) -> http::Settings {

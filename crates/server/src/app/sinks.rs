@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use tidegate_journal::Journal;
+use tidegate_sinks::file::FileSink;
+use tidegate_sinks::http::HttpSink;
 use tidegate_sinks::sqlite::{self, SqliteSink};
+use tidegate_sinks::stdout::StdoutSink;
 use tidegate_sinks::{Blackhole, Origin, Sink};
 
 use super::error::StartError;
@@ -30,6 +33,12 @@ pub(super) async fn open(
                 let settings = sqlite_settings(config, name, sqlite);
                 Arc::new(SqliteSink::start(settings).map_err(failed)?)
             }
+            SinkKind::Http(http) => Arc::new(HttpSink::start(http.settings(name)).map_err(failed)?),
+            SinkKind::File(file) => {
+                let settings = file.settings(&config.data_dir, name);
+                Arc::new(FileSink::start(settings).map_err(failed)?)
+            }
+            SinkKind::Stdout {} => Arc::new(StdoutSink::start().map_err(failed)?),
             SinkKind::Blackhole {} => Arc::new(Blackhole),
         };
         sink.open(origin).await.map_err(failed)?;

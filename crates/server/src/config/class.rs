@@ -9,6 +9,7 @@ use super::controller::ControllerConfig;
 use super::defaults;
 use super::lane::{BatchSize, LaneConfig, SIZES};
 use super::read::{Fields, Section};
+use super::retry::ClassRetry;
 use super::units::{ByteSize, Span};
 
 /// A declared class: it gets a lane of its own in every sink. Every setting is optional and
@@ -40,6 +41,8 @@ pub struct ClassConfig {
     /// Share of the sink when all lanes want more, relative to the others, 0.1 to 100.
     #[schemars(range(min = defaults::WEIGHT.min, max = defaults::WEIGHT.max))]
     pub weight: Option<f64>,
+    /// When an item is given up.
+    pub retry: ClassRetry,
     /// Who finds the batch size; takes the place of the sink's controller and all its settings.
     pub controller: Option<ControllerConfig>,
 }
@@ -74,6 +77,7 @@ impl LaneConfig {
             queue_items,
             queue_bytes,
             weight,
+            retry,
             controller,
         } = class;
         Self {
@@ -91,6 +95,7 @@ impl LaneConfig {
             queue_items: queue_items.unwrap_or(self.queue_items),
             queue_bytes: queue_bytes.unwrap_or(self.queue_bytes),
             weight: weight.unwrap_or(self.weight),
+            retry: self.retry.with(retry),
             controller: controller.clone().unwrap_or_else(|| self.controller.clone()),
         }
     }
@@ -109,6 +114,7 @@ impl Section for ClassConfig {
             queue_items,
             queue_bytes,
             weight,
+            retry,
             controller,
         } = self;
         fields.section("batch_size", batch_size);
@@ -121,6 +127,7 @@ impl Section for ClassConfig {
         fields.optional("queue_items", queue_items);
         fields.optional("queue_bytes", queue_bytes);
         fields.optional("weight", weight);
+        fields.section("retry", retry);
         fields.optional_section("controller", controller);
     }
 }

@@ -6,9 +6,11 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use tidegate::control::aimd;
+use tidegate::control::strategy::Kind;
+use tidegate::control::{aimd, ports};
 use tidegate::{Bounds, ControllerSettings, Epoch, Plan, SettingError};
 
+use super::hill::{GradientConfig, StrategyConfig};
 use super::load_score::LoadScoreConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
@@ -26,6 +28,26 @@ pub enum ControllerConfig {
     Aimd(AimdConfig),
     /// Batch size by what the backend says of its own load.
     LoadScore(LoadScoreConfig),
+    /// Gradient ascent of throughput over the batch size.
+    Gradient(GradientConfig),
+    /// Small steps of the batch size, and only when nearly everything goes well.
+    Conservative(StrategyConfig),
+    /// Large steps of the batch size while there is a backlog.
+    Aggressive(StrategyConfig),
+    /// Between the two.
+    Balanced(StrategyConfig),
+    /// Steps in proportion to the batch size.
+    Adaptive(StrategyConfig),
+    /// For comparison: Vector's Adaptive Request Concurrency, with its published defaults.
+    Arc {},
+    /// For comparison: Netflix's Gradient2 on the concurrency, with its published defaults.
+    Gradient2 {},
+    /// For comparison: Netflix's Vegas on the concurrency, with its published defaults.
+    Vegas {},
+    /// For comparison: Flink's AIMD on the items in flight, with its published defaults.
+    Flink {},
+    /// For comparison: Beam's estimator of the batch size; its duration is the lane's target.
+    Beam {},
 }
 
 /// Settings of the controller `aimd`.
@@ -65,6 +87,16 @@ impl ControllerConfig {
             Self::Fixed {} => "fixed",
             Self::Aimd(_) => "aimd",
             Self::LoadScore(_) => "load_score",
+            Self::Gradient(_) => "gradient",
+            Self::Conservative(_) => "conservative",
+            Self::Aggressive(_) => "aggressive",
+            Self::Balanced(_) => "balanced",
+            Self::Adaptive(_) => "adaptive",
+            Self::Arc {} => "arc",
+            Self::Gradient2 {} => "gradient2",
+            Self::Vegas {} => "vegas",
+            Self::Flink {} => "flink",
+            Self::Beam {} => "beam",
         }
     }
 
@@ -83,6 +115,19 @@ impl ControllerConfig {
                 })
             }
             Self::LoadScore(settings) => ControllerSettings::LoadScore(settings.settings()),
+            Self::Gradient(settings) => ControllerSettings::Gradient(settings.settings(target)),
+            Self::Conservative(own) => strategy(Kind::Conservative, own, target),
+            Self::Aggressive(own) => strategy(Kind::Aggressive, own, target),
+            Self::Balanced(own) => strategy(Kind::Balanced, own, target),
+            Self::Adaptive(own) => strategy(Kind::Adaptive, own, target),
+            Self::Arc {} => ControllerSettings::Arc(ports::ArcSettings::default()),
+            Self::Gradient2 {} => {
+                ControllerSettings::Gradient2(ports::Gradient2Settings::default())
+            }
+            Self::Vegas {} => ControllerSettings::Vegas(ports::VegasSettings::default()),
+            Self::Flink {} => ControllerSettings::Flink(ports::FlinkSettings::default()),
+            Self::Beam {} => ControllerSettings::Beam(ports::BeamSettings::default())
+                .with_target(target.duration()),
         }
     }
 
@@ -105,7 +150,12 @@ impl ControllerConfig {
     fn reset(&mut self, field: &str) -> bool {
         let field = field.strip_prefix("controller.").unwrap_or(field);
         match self {
-            Self::Fixed {} => false,
+            Self::Fixed {}
+            | Self::Arc {}
+            | Self::Gradient2 {}
+            | Self::Vegas {}
+            | Self::Flink {}
+            | Self::Beam {} => false,
             Self::Aimd(own) => {
                 let AimdConfig { step, decrease, startup } = AimdConfig::default();
                 match field {
@@ -117,8 +167,37 @@ impl ControllerConfig {
                 true
             }
             Self::LoadScore(own) => own.reset(field),
+            Self::Gradient(own) => own.reset(field),
+            Self::Conservative(own)
+            | Self::Aggressive(own)
+            | Self::Balanced(own)
+            | Self::Adaptive(own) => own.reset(field),
         }
     }
+
+    /// The controller of that name with its defaults.
+    fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "aimd" => Self::Aimd(AimdConfig::default()),
+            "fixed" => Self::Fixed {},
+            "load_score" => Self::LoadScore(LoadScoreConfig::default()),
+            "gradient" => Self::Gradient(GradientConfig::default()),
+            "conservative" => Self::Conservative(StrategyConfig::default()),
+            "aggressive" => Self::Aggressive(StrategyConfig::default()),
+            "balanced" => Self::Balanced(StrategyConfig::default()),
+            "adaptive" => Self::Adaptive(StrategyConfig::default()),
+            "arc" => Self::Arc {},
+            "gradient2" => Self::Gradient2 {},
+            "vegas" => Self::Vegas {},
+            "flink" => Self::Flink {},
+            "beam" => Self::Beam {},
+            _ => return None,
+        })
+    }
+}
+
+fn strategy(kind: Kind, own: &StrategyConfig, target: Span) -> ControllerSettings {
+    ControllerSettings::Strategy(kind, own.settings(target))
 }
 
 /// A plan within any bounds, to check a controller apart from the lane's own.
@@ -130,28 +209,13 @@ const FIRST_PLAN: Plan = Plan {
     epoch: Epoch(0),
 };
 
-/// What stands under `name`, apart from its settings.
-#[derive(Clone, Copy, PartialEq)]
-enum Name {
-    Fixed,
-    Aimd,
-    LoadScore,
-}
+/// What stands under `name`, apart from its settings: one of the library's names.
+struct Name(&'static str);
 
 impl Leaf for Name {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        let names = [("aimd", Self::Aimd), ("fixed", Self::Fixed), ("load_score", Self::LoadScore)];
-        choice(text, &names).map_err(Cow::Owned)
-    }
-}
-
-impl ControllerConfig {
-    fn by_name(name: Name) -> Self {
-        match name {
-            Name::Fixed => Self::Fixed {},
-            Name::Aimd => Self::Aimd(AimdConfig::default()),
-            Name::LoadScore => Self::LoadScore(LoadScoreConfig::default()),
-        }
+        let names = ControllerSettings::NAMES.map(|name| (name, name));
+        choice(text, &names).map(Self).map_err(Cow::Owned)
     }
 }
 
@@ -159,22 +223,32 @@ impl Section for ControllerConfig {
     /// Without a name the settings are those of `aimd`, the default: what a group that was not
     /// mentioned held before does not linger in one that is.
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let mut name = Name::Aimd;
+        let mut name = Name("aimd");
         fields.leaf("name", &mut name);
-        *self = Self::by_name(name);
+        *self = Self::by_name(name.0).unwrap_or_default();
         match self {
-            Self::Fixed {} => {}
+            Self::Fixed {}
+            | Self::Arc {}
+            | Self::Gradient2 {}
+            | Self::Vegas {}
+            | Self::Flink {}
+            | Self::Beam {} => {}
             Self::Aimd(AimdConfig { step, decrease, startup }) => {
                 fields.leaf("step", step);
                 fields.leaf("decrease", decrease);
                 fields.leaf("startup", startup);
             }
             Self::LoadScore(settings) => settings.fields(fields),
+            Self::Gradient(settings) => settings.fields(fields),
+            Self::Conservative(settings)
+            | Self::Aggressive(settings)
+            | Self::Balanced(settings)
+            | Self::Adaptive(settings) => settings.fields(fields),
         }
     }
 
     fn word(&mut self, word: &str) -> Result<&'static str, Cow<'static, str>> {
-        *self = Self::by_name(Name::read(word)?);
+        *self = Self::by_name(Name::read(word)?.0).unwrap_or_default();
         Ok("name")
     }
 }

@@ -23,6 +23,8 @@ const fn limit<T: Copy>(default: T, min: T, max: T) -> Limit<T> {
 pub(super) const DATA_DIR: &str = "./tidegate-data";
 /// The SQLite database in the data directory.
 pub(super) const SQLITE_FILE: &str = "events.db";
+/// The file of a sink of the type `file` in the data directory, after the sink's name.
+pub(super) const LINES_EXTENSION: &str = "ndjson";
 /// The variable that holds the bearer token when the file does not set one.
 pub(super) const TOKEN_VARIABLE: &str = "TIDEGATE_TOKEN";
 /// The sink that there is without any configuration.
@@ -78,6 +80,8 @@ pub(super) const BATCH_SIZE_MAX: u32 = 20_000;
 pub(super) const BATCH_BYTES_MAX: ByteSize = ByteSize::mib(8);
 pub(super) const LINGER: Span = Span::ms(0);
 pub(super) const CONCURRENCY: f64 = 1.0;
+/// Of sinks of the type `http`.
+pub(super) const HTTP_CONCURRENCY: f64 = 4.0;
 pub(super) const TARGET: Span = Span::ms(100);
 pub(super) const TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(1), Span::secs(3600));
 pub(super) const QUEUE_ITEMS: Limit<u32> = limit(200_000, 1, 1_000_000_000);
@@ -85,6 +89,23 @@ pub(super) const QUEUE_ITEMS: Limit<u32> = limit(200_000, 1, 1_000_000_000);
 pub(super) const QUEUE_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(64), ByteSize::b(1), ByteSize::gib(64));
 pub(super) const WEIGHT: Limit<f64> = limit(1.0, 0.1, 100.0);
+
+pub(super) const RETRY_FIRST: Span = Span::ms(50);
+pub(super) const RETRY_MAX: Span = Span::secs(5);
+pub(super) const RETRY_AGE_MIN: Span = Span::ms(1);
+pub(super) const RETRY_BUDGET: f64 = 0.2;
+pub(super) const RETRY_BUDGET_PER_SECOND: f64 = 10.0;
+pub(super) const ATTEMPTS_MAX: u32 = 1_000_000;
+
+pub(super) const BREAKER_FAILURES: Limit<u32> = limit(5, 1, 1000);
+pub(super) const BREAKER_OPEN: Limit<Span> = limit(Span::secs(1), Span::ms(1), Span::secs(3600));
+pub(super) const BREAKER_OPEN_MAX: Limit<Span> =
+    limit(Span::secs(4), Span::ms(1), Span::secs(86_400));
+pub(super) const BREAKER_PROBES: Limit<u32> = limit(3, 1, 100);
+
+pub(super) const DEAD_LETTERS: Limit<u64> = limit(100_000, 1, 10_000_000);
+pub(super) const DEAD_LETTER_BYTES: Limit<ByteSize> =
+    limit(ByteSize::gib(1), ByteSize::kib(64), ByteSize::gib(1024));
 
 pub(super) const DRAIN_TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(0), Span::secs(3600));
 

@@ -9,6 +9,7 @@ use tidegate::{Bounds, ControllerSettings, Epoch, Plan};
 use super::controller::ControllerConfig;
 use super::defaults;
 use super::read::{Fields, Section};
+use super::retry::RetryConfig;
 use super::units::{ByteSize, Span};
 
 /// Settings of a lane: of each lane of a sink, unless a class overrides them.
@@ -23,11 +24,12 @@ pub struct LaneConfig {
     /// How long the oldest event may wait for company while an attempt could leave, up to 1 h.
     /// Default 0 s: batches fill while earlier ones are on their way.
     pub linger: Span,
-    /// Attempts in flight, 0.01 to 1,024, SQLite at most 1; below 1 it means pauses between
-    /// attempts. Default 1.
+    /// Attempts in flight, 0.01 to 1,024; SQLite, files and standard output at most 1; below 1 it
+    /// means pauses between attempts. Default 1, of HTTP sinks 4.
     #[schemars(range(min = 0.01, max = 1024.0))]
     pub concurrency: f64,
-    /// Attempts a second at most, 0.001 to 10⁹. Default null: no limit.
+    /// Attempts a second at most, 0.001 to 10⁹: for an API that limits requests, its limit. Default
+    /// null: no limit.
     #[schemars(range(min = 0.001, max = 1e9))]
     pub pace: Option<f64>,
     /// Attempt latency that a batch should stay under, 1 ms to 1 h. Default 100 ms.
@@ -44,6 +46,8 @@ pub struct LaneConfig {
     /// 100. Default 1.
     #[schemars(range(min = defaults::WEIGHT.min, max = defaults::WEIGHT.max))]
     pub weight: f64,
+    /// What is done when a batch is not taken.
+    pub retry: RetryConfig,
     /// Who finds the batch size. Default aimd.
     pub controller: ControllerConfig,
 }
@@ -86,6 +90,7 @@ impl Default for LaneConfig {
             queue_items: defaults::QUEUE_ITEMS.default,
             queue_bytes: defaults::QUEUE_BYTES.default,
             weight: defaults::WEIGHT.default,
+            retry: RetryConfig::default(),
             controller: ControllerConfig::default(),
         }
     }
@@ -139,6 +144,7 @@ impl Section for LaneConfig {
             queue_items,
             queue_bytes,
             weight,
+            retry,
             controller,
         } = self;
         fields.section("batch_size", batch_size);
@@ -151,6 +157,7 @@ impl Section for LaneConfig {
         fields.leaf("queue_items", queue_items);
         fields.leaf("queue_bytes", queue_bytes);
         fields.leaf("weight", weight);
+        fields.section("retry", retry);
         fields.section("controller", controller);
     }
 }

@@ -15,13 +15,18 @@
 //! | configure the library | [`LaneConfig`], [`Config::lanes`] |
 //! | offer completion in an editor | [`schema()`] |
 
+mod breaker;
 mod check;
 mod class;
 mod controller;
+mod dead_letters;
 mod defaults;
 mod env;
 mod error;
+mod file_sink;
+mod hill;
 mod http;
+mod http_sink;
 mod journal;
 mod lane;
 mod load;
@@ -29,6 +34,7 @@ mod load_score;
 mod log;
 mod origin;
 mod read;
+mod retry;
 mod schema;
 mod secret;
 mod sink;
@@ -44,17 +50,24 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use breaker::BreakerConfig;
 pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
+pub use dead_letters::DeadLettersConfig;
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
+pub use file_sink::{FileConfig, Rotation};
 pub use http::HttpConfig;
+pub use http_sink::{
+    Address, Answers, Compression, Format, Header, HttpSinkConfig, Method, StatusMeaning,
+};
 pub use journal::{Durability, JournalConfig};
 pub use lane::{BatchSize, LaneConfig};
 pub use load::{Loaded, Overrides, Source};
 pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
+pub use retry::{ClassRetry, RetryConfig, Treatment};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sink::{Retention, SinkConfig, SinkKind, SqliteConfig};
@@ -97,6 +110,8 @@ pub struct Config {
         "maxProperties" = 16,
     ))]
     pub sinks: BTreeMap<String, SinkConfig>,
+    /// The items that were given up.
+    pub dead_letters: DeadLettersConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
     /// The server's own log, on stderr.
@@ -111,6 +126,7 @@ impl Default for Config {
             journal: JournalConfig::default(),
             classes: BTreeMap::new(),
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
+            dead_letters: DeadLettersConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
             log: LogConfig::default(),
         }
@@ -144,12 +160,14 @@ impl Config {
 
 impl Section for Config {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { data_dir, http, journal, classes, sinks, drain_timeout, log } = self;
+        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } =
+            self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
         fields.section("journal", journal);
         fields.named("classes", classes);
         fields.named("sinks", sinks);
+        fields.section("dead_letters", dead_letters);
         fields.leaf("drain_timeout", drain_timeout);
         fields.section("log", log);
     }

@@ -261,6 +261,7 @@ leaves! {
     f64: "a number";
     ByteSize: ByteSize::FORM;
     Span: Span::FORM;
+    bool: "`true` or `false`";
     SocketAddr: "an address and a port, like `127.0.0.1:8080` or `[::1]:8080`";
 }
 

@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::breaker::BreakerConfig;
 use super::check::Check;
 use super::defaults;
+use super::file_sink::FileConfig;
+use super::http_sink::HttpSinkConfig;
 use super::lane::LaneConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
@@ -20,6 +23,8 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// When it counts as away.
+    pub breaker: BreakerConfig,
     /// How its lanes batch.
     #[serde(flatten)]
     pub lane: LaneConfig,
@@ -31,6 +36,12 @@ pub struct SinkConfig {
 pub enum SinkKind {
     /// An SQLite database on this machine, exactly once.
     Sqlite(SqliteConfig),
+    /// An HTTP API, at least once.
+    Http(Box<HttpSinkConfig>),
+    /// A file of lines of JSON on this machine, at least once.
+    File(FileConfig),
+    /// Standard output, as lines of JSON, at least once.
+    Stdout {},
     /// Nowhere: every event is taken and forgotten. For measurements.
     Blackhole {},
 }
@@ -89,12 +100,17 @@ impl SinkKind {
     #[must_use]
     pub const fn concurrency_max(&self) -> Option<f64> {
         match self {
-            Self::Sqlite(_) => Some(1.0),
-            Self::Blackhole {} => None,
+            Self::Sqlite(_) | Self::File(_) | Self::Stdout {} => Some(1.0),
+            Self::Http(_) | Self::Blackhole {} => None,
         }
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
+        match self {
+            Self::Http(http) => http.check(path, check),
+            Self::File(file) => file.check(path, check),
+            Self::Sqlite(_) | Self::Stdout {} | Self::Blackhole {} => {}
+        }
         let Self::Sqlite(SqliteConfig { path: file, busy_timeout, retention }) = self else {
             return;
         };
@@ -123,19 +139,28 @@ impl SinkKind {
 #[derive(Clone, Copy)]
 enum Type {
     Sqlite,
+    Http,
+    File,
+    Stdout,
     Blackhole,
 }
 
 impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
-        choice(text, &[("sqlite", Self::Sqlite), ("blackhole", Self::Blackhole)])
-            .map_err(Cow::Owned)
+        let types = [
+            ("sqlite", Self::Sqlite),
+            ("http", Self::Http),
+            ("file", Self::File),
+            ("stdout", Self::Stdout),
+            ("blackhole", Self::Blackhole),
+        ];
+        choice(text, &types).map_err(Cow::Owned)
     }
 }
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, lane } = self;
+        let Self { kind, breaker, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -146,8 +171,22 @@ impl Section for SinkConfig {
                 fields.section("retention", retention);
             }
             (Type::Sqlite, kind) => *kind = SinkKind::default(),
+            (Type::Http, kind) => {
+                let mut http = HttpSinkConfig::default();
+                http.fields(fields);
+                *kind = SinkKind::Http(Box::new(http));
+                // Requests overlap well; what a backend takes at most is found from there.
+                lane.concurrency = defaults::HTTP_CONCURRENCY;
+            }
+            (Type::File, kind) => {
+                let mut file = FileConfig::default();
+                file.fields(fields);
+                *kind = SinkKind::File(file);
+            }
+            (Type::Stdout, kind) => *kind = SinkKind::Stdout {},
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        fields.section("breaker", breaker);
         lane.fields(fields);
     }
 }

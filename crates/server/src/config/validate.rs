@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     }
     config.http.check(check);
     config.journal.check(check);
+    config.dead_letters.check(check);
     // A request is one frame of the journal, and a frame lies in one segment.
     check.at_most(
         ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
@@ -68,13 +69,22 @@ fn is_name(name: &str) -> bool {
     (1..=defaults::NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(fits)
 }
 
-/// No two sinks may write to one database.
+/// No two sinks may write to one file, and one at most to standard output.
 fn files(config: &Config, check: &mut Check) {
     let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for (name, sink) in &config.sinks {
-        let SinkKind::Sqlite(sqlite) = &sink.kind else { continue };
-        let file = sqlite.file(&config.data_dir);
+        let file = match &sink.kind {
+            SinkKind::Sqlite(sqlite) => sqlite.file(&config.data_dir),
+            SinkKind::File(file) => file.file(&config.data_dir, name),
+            SinkKind::Stdout {} => PathBuf::from("standard output"),
+            SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
+        };
         if let Some(other) = owners.get(&plain(&file)) {
+            if sink.kind == (SinkKind::Stdout {}) {
+                let bound = format!("another type: the sink `{other}` writes there already");
+                check.invalid(&format!("sinks.{name}.type"), "stdout", bound);
+                continue;
+            }
             let bound = format!("another file: the sink `{other}` has this one");
             check.invalid(&format!("sinks.{name}.path"), file.display(), bound);
         } else {
@@ -105,6 +115,7 @@ fn lanes(config: &Config, check: &mut Check) {
     for (name, sink) in &config.sinks {
         let path = format!("sinks.{name}");
         sink.kind.check(&path, check);
+        sink.breaker.check(&format!("{path}.breaker"), check);
         let own = refused(&sink.lane, &sink.kind, event_bytes_max);
         for problem in &own {
             check.invalid(&format!("{path}.{}", problem.field), &problem.value, &*problem.bound);
@@ -164,6 +175,9 @@ fn refused(lane: &LaneConfig, kind: &SinkKind, event_bytes_max: ByteSize) -> Vec
     refuse("queue_items", lane.queue_items.to_string(), items);
     let bytes = outside(&lane.queue_bytes, &defaults::QUEUE_BYTES);
     refuse("queue_bytes", lane.queue_bytes.to_string(), bytes);
+    for (field, value, bound) in lane.retry.refused() {
+        refuse(field, value, Some(bound));
+    }
     contradictions(lane, event_bytes_max, &mut refuse);
     custom_metrics(&lane.controller, &mut refuse);
     found

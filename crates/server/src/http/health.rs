@@ -33,11 +33,19 @@ pub(super) async fn report(State(status): State<Arc<Status>>) -> Json<serde_json
         .iter()
         .map(|lane| json!({ "sink": &*lane.sink, "lane": &*lane.lane, "health": lane.state() }))
         .collect();
+    let now = status.clock.now();
+    let breakers: Vec<_> = status
+        .outages
+        .iter()
+        .map(|outage| json!({ "sink": &*outage.sink, "breaker": outage.phase(now).label() }))
+        .collect();
     Json(json!({
         "status": if troubles.is_empty() { "ok" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": status.uptime().as_secs(),
         "troubles": troubles,
         "lanes": lanes,
+        "sinks": breakers,
+        "dead_letters": status.replay.letters.total().0,
     }))
 }

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod budget;
+mod dead_letters;
 mod decode;
 mod events;
 mod health;
@@ -150,6 +151,15 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/health", get(health::live))
         .route("/ready", get(health::ready))
         .with_state(Arc::clone(&status));
+    let desk = dead_letters::Desk { status: Arc::clone(&status), door: Arc::clone(&door) };
+    let given_up = Router::new()
+        .route("/api/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
+        .route("/api/dead-letters/export", get(dead_letters::export))
+        .route("/api/dead-letters/retry", post(dead_letters::retry))
+        .route("/api/dead-letters/{id}", get(dead_letters::show).put(dead_letters::mend))
+        .route("/api/dead-letters/{id}/retry", post(dead_letters::retry_one))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(desk);
     let told = Router::new()
         .route("/api/health", get(health::report))
         .route("/api/metrics", get(metrics::json))
@@ -162,6 +172,7 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .with_state(door);
     let guarded = told
         .merge(taken)
+        .merge(given_up)
         .layer(middleware::from_fn(move |request, next| auth::check(token.clone(), request, next)));
     open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
 }

@@ -1,20 +1,24 @@
-//! What follows from an answer of the sink?
+//! What is done about an answer of the sink?
 //!
-//! A batch that was taken moves the cursor. One that was not is kept and sent again, before
-//! anything new and after a wait that doubles; meanwhile the engine pauses and the journal takes
-//! the load. The first batch that is sent again is the probe.
+//! A batch that was taken moves the cursor. What follows from any other answer is decided in
+//! `consequence` and carried out here, on the parts of the batch: see `case`.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate::{Moment, Outcome};
+use tidegate::breaker::Verdict;
+use tidegate::{Moment, Outcome, bisect};
+use tidegate_event::Position;
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure};
 
 use super::Lane;
-use super::backoff::Backoff;
-use super::error::{LaneError, is_final};
+use super::case::{Case, Known, Parcel, Part};
+use super::consequence::{Consequence, Tried, consequence};
+use super::cut;
+use super::error::LaneError;
 use super::flight::Flight;
-use super::shared::State;
+use crate::dead_letters::Why;
+use crate::dead_letters::letter::Kind;
 
 impl Lane {
     /// An attempt was answered.
@@ -22,80 +26,265 @@ impl Lane {
         &mut self,
         (flight, delivery): (Flight, Delivery),
     ) -> Result<(), LaneError> {
-        let Flight { batch, ticket } = flight;
+        let Flight { batch, ticket, leave, case, before } = flight;
         let Delivery { outcome, failure, feedback } = delivery;
         let now = self.shared.clock.now();
-        let waiting = self.queue.seen().items;
-        let sample = self.shared.engine().answered(now, ticket, outcome, feedback, waiting);
-        self.shared.attempted(now, sample.latency);
+        if let Some(ticket) = ticket {
+            let waiting = self.queue.seen().items;
+            let sample = self.shared.engine().answered(now, ticket, outcome, feedback, waiting);
+            self.shared.attempted(now, sample.latency);
+        }
         let failure = match (outcome, failure) {
-            (Outcome::Ok, _) => return self.delivered(&batch, now),
+            (Outcome::Ok, _) => {
+                leave.answered(now, Verdict::Answered);
+                return self.delivered(&batch, case, now);
+            }
             (_, Some(failure)) => failure,
             (outcome, None) => DeliveryFailure::Retry(outcome.describe().into()),
         };
-        if is_final(&failure) {
-            return Err(self.given_up(failure));
-        }
+        // The sink is well if only our view of what it has was not.
         let recut = matches!(failure, DeliveryFailure::Recut(_));
-        self.in_doubt |= recut || outcome == Outcome::Unreachable;
-        if recut && self.backoff.attempts() == 0 {
-            // The sink is well, only our view of it was not: ask it at once, the first time.
-            self.backoff.next(None);
-            self.shared.engine().pause(now);
-            return Ok(());
-        }
-        let place = self.refused.partition_point(|kept| kept.range.start < batch.range.start);
-        self.refused.insert(place, batch);
-        let asked = match outcome {
-            Outcome::Throttled { retry_after } => retry_after,
-            _ => None,
-        };
-        self.wait_after(&failure, asked);
-        Ok(())
+        leave.answered(now, if recut { Verdict::Answered } else { outcome.into() });
+        let place = self.place_of(case, batch, before, now);
+        self.failed(place, outcome, failure, now)
     }
 
     /// The sink took a batch.
-    fn delivered(&mut self, batch: &Batch, now: Moment) -> Result<(), LaneError> {
+    fn delivered(
+        &mut self,
+        batch: &Batch,
+        case: Option<u64>,
+        now: Moment,
+    ) -> Result<(), LaneError> {
         self.note_delivery(batch, now);
+        self.given_up.retain(|position| !batch.range.contains(position));
         self.note(batch.range.clone())?;
-        if self.backoff.attempts() > 0 {
-            let (lane, sink) = (&self.shared.lane, &self.shared.sink);
-            let attempts = self.backoff.attempts();
-            tracing::info!(%sink, %lane, attempts, "the sink takes batches again");
-            self.backoff = Backoff::new();
+        if let Some(place) = case.and_then(|id| self.cases.iter().position(|case| case.id == id)) {
+            let case = &mut self.cases[place];
+            (case.flying, case.failures, case.paid, case.due) = (false, 0, false, now);
+            if case.sends().is_some_and(|parcel| parcel.is_hinted) {
+                case.hints.judge(false);
+            }
+            case.parts.pop_front();
+            if case.parts.is_empty() {
+                self.cases.remove(place);
+            }
         }
-        if !self.in_doubt {
-            self.go_on(now);
+        if self.refusals > 0 {
+            let (lane, sink, attempts) = (&self.shared.lane, &self.shared.sink, self.refusals);
+            tracing::info!(%sink, %lane, attempts, "the sink takes batches again");
+            self.refusals = 0;
         }
         Ok(())
     }
 
-    /// Goes on with what was refused, if anything was, else with what is fresh.
-    pub(super) fn go_on(&mut self, now: Moment) {
-        self.retry_at = (!self.refused.is_empty()).then_some(now);
-        if self.retry_at.is_none() {
-            self.shared.engine().resume(now);
+    /// Where the failed batch stands among the cases; a fresh one becomes one.
+    fn place_of(
+        &mut self,
+        case: Option<u64>,
+        batch: Batch,
+        (attempts, first_at): (u32, Moment),
+        now: Moment,
+    ) -> usize {
+        if let Some(place) = case.and_then(|id| self.cases.iter().position(|case| case.id == id)) {
+            return place;
         }
-        if self.backoff.attempts() == 0 {
-            let drains = *self.signals.drain.borrow();
-            self.shared.set_state(if drains { State::Draining } else { State::Running });
-        }
+        let parcel = Parcel {
+            batch,
+            attempts,
+            first_at,
+            last: Outcome::Ok,
+            is_retry: false,
+            is_hinted: false,
+        };
+        self.open_case(now, [Part::Send(parcel)].into())
     }
 
-    /// Sends nothing for a while, because the sink does not take it.
-    pub(super) fn wait_after(&mut self, failure: &DeliveryFailure, asked: Option<Duration>) {
-        let now = self.shared.clock.now();
-        let wait = self.backoff.next(asked);
-        self.retry_at = Some(now + wait);
-        self.shared.engine().pause(now);
-        let attempts = self.backoff.attempts();
-        self.shared.set_state(State::Retrying { why: failure.to_string(), attempts });
-        let (lane, sink) = (&self.shared.lane, &self.shared.sink);
-        // One line for each doubling of the wait, then one for each hundred attempts.
+    /// A new case, at its place.
+    pub(super) fn open_case(
+        &mut self,
+        now: Moment,
+        parts: std::collections::VecDeque<Part>,
+    ) -> usize {
+        self.cases_opened += 1;
+        let case = Case::new(self.cases_opened, now, parts);
+        let place = self.cases.partition_point(|other| other.start() <= case.start());
+        self.cases.insert(place, case);
+        place
+    }
+
+    /// The first part of this case was not taken.
+    fn failed(
+        &mut self,
+        place: usize,
+        outcome: Outcome,
+        failure: DeliveryFailure,
+        now: Moment,
+    ) -> Result<(), LaneError> {
+        let (guarantee, policy) = (self.sink.limits().guarantee, self.failing.policy);
+        let case = &mut self.cases[place];
+        (case.flying, case.paid) = (false, false);
+        let settles = case.sends().is_none();
+        if let Some(parcel) = case.sends() {
+            parcel.attempts = parcel.attempts.saturating_add(1);
+            parcel.last = outcome;
+        }
+        let tried = case.sends().map_or(
+            Tried { items: 0, attempts: 0, age: Duration::ZERO, guarantee },
+            |parcel| Tried {
+                items: parcel.batch.items(),
+                attempts: parcel.attempts,
+                age: now.since(parcel.first_at),
+                guarantee,
+            },
+        );
+        match consequence(&policy, outcome, &failure, tried) {
+            Consequence::End => return Err(self.gave_up(failure)),
+            Consequence::Recut => {
+                self.in_doubt = true;
+                // The first time the record is asked at once.
+                if self.refusals > 0 {
+                    self.ask_at = Some(now + policy.backoff.bound(self.refusals));
+                }
+                self.refusals += 1;
+            }
+            // Its letters are kept: nothing else can become of it than this commit.
+            _ if settles => {
+                self.again(place, &failure, None, now);
+            }
+            Consequence::Retry { asked } => {
+                self.again(place, &failure, asked, now);
+            }
+            Consequence::Ask { dies } => {
+                self.in_doubt = true;
+                let dies = dies.map(|kind| why(kind, outcome, &failure));
+                if let Some(parcel) = self.cases[place].sends() {
+                    let known = Known::of(parcel, dies);
+                    self.remember(known);
+                }
+                let wait = self.again(place, &failure, None, now);
+                self.ask_at = Some(now + wait);
+            }
+            Consequence::Split { at } => self.split(place, at),
+            Consequence::Die(kind) => self.doom(place, why(kind, outcome, &failure)),
+            Consequence::Items => self.item_by_item(place, outcome, failure, now)?,
+        }
+        Ok(())
+    }
+
+    /// The first part goes again after a wait.
+    fn again(
+        &mut self,
+        place: usize,
+        failure: &DeliveryFailure,
+        asked: Option<Duration>,
+        now: Moment,
+    ) -> Duration {
+        let random = self.failing.outage.roll();
+        let case = &mut self.cases[place];
+        case.failures = case.failures.saturating_add(1);
+        let wait = self.failing.policy.backoff.wait(case.failures, asked, random);
+        case.due = now + wait;
+        case.said = failure.to_string();
+        if let Some(parcel) = case.sends() {
+            parcel.is_retry = true;
+        }
+        self.tell_refusal(failure, wait);
+        wait
+    }
+
+    /// Counts and tells that the sink takes nothing now.
+    pub(super) fn tell_refusal(&mut self, failure: &DeliveryFailure, wait: Duration) {
+        self.refusals = self.refusals.saturating_add(1);
+        let (lane, sink, attempts) = (&self.shared.lane, &self.shared.sink, self.refusals);
+        // One line for each of the first, then one for each hundred.
         if attempts <= 8 || attempts.is_multiple_of(100) {
             let wait_ms = wait.as_millis();
             tracing::warn!(%sink, %lane, attempts, wait_ms, %failure, "the sink takes nothing now");
         }
+    }
+
+    /// Cuts the first part, at the item that the backend pointed at if it is to be believed.
+    fn split(&mut self, place: usize, at: Option<Position>) {
+        let case = &mut self.cases[place];
+        case.failures = 0;
+        let Some(parcel) = case.sends().cloned() else { return };
+        let hint = at.and_then(|at| cut::index_of(&parcel.batch, at));
+        let hint = case.hints.believed(hint);
+        let items = u32::try_from(parcel.batch.items()).unwrap_or(u32::MAX);
+        let mut reached = 0;
+        let cut = cut::into_parts(&parcel.batch, &bisect::parts(items, hint));
+        let parts = cut.into_iter().map(|batch| {
+            let is_hinted = hint == Some(reached) && batch.items() == 1;
+            reached += u32::try_from(batch.items()).unwrap_or(u32::MAX);
+            Part::Send(Parcel { is_hinted, ..parcel.part(batch) })
+        });
+        let parts: Vec<_> = parts.collect();
+        case.replace(parts.into_iter());
+    }
+
+    /// The first part is given up.
+    fn doom(&mut self, place: usize, why: Why) {
+        let case = &mut self.cases[place];
+        case.failures = 0;
+        let Some(parcel) = case.sends().cloned() else { return };
+        if parcel.is_hinted {
+            case.hints.judge(true);
+        }
+        case.replace(std::iter::once(Part::Die(parcel, why)));
+    }
+
+    /// The backend took all but these: what it may take later goes again, the rest is given up.
+    /// First the latter, so that the letters are kept before their positions are passed.
+    fn item_by_item(
+        &mut self,
+        place: usize,
+        outcome: Outcome,
+        failure: DeliveryFailure,
+        now: Moment,
+    ) -> Result<(), LaneError> {
+        let DeliveryFailure::Items(failures) = &failure else { return Ok(()) };
+        let Some(parcel) = self.cases[place].sends().cloned() else { return Ok(()) };
+        let known: BTreeSet<_> = cut::singles(&parcel.batch).map(|slice| slice.first).collect();
+        let named = failures.iter().filter(|failure| known.contains(&failure.position));
+        let (later, never): (Vec<_>, Vec<_>) = named.partition(|failure| failure.retryable);
+        if later.is_empty() && never.is_empty() {
+            self.again(place, &failure, None, now);
+            return Ok(());
+        }
+        let of = |list: &[_]| -> BTreeSet<Position> {
+            list.iter().map(|failure: &&tidegate_sinks::ItemFailure| failure.position).collect()
+        };
+        let (later, gone) = (of(&later), of(&never).into_iter().chain(of(&later)).collect());
+        for range in cut::without(&parcel.batch.range, &gone) {
+            self.note(range)?;
+        }
+        let mut parts = Vec::new();
+        for item in never {
+            let Some(batch) = cut::only(&parcel.batch, &[item.position].into()) else { continue };
+            let reason = item.why.clone();
+            let at = crate::clock::unix_nanos();
+            let why = Why { kind: Kind::Refused, outcome: Outcome::Rejected, reason, at };
+            parts.push(Part::Die(parcel.part(batch), why));
+        }
+        if let Some(batch) = cut::only(&parcel.batch, &later) {
+            let parcel = Parcel { is_retry: true, ..parcel.part(batch) };
+            let age = now.since(parcel.first_at);
+            let exhausted = self.failing.policy.limits.exhausted(parcel.attempts, age);
+            parts.push(match exhausted {
+                None => Part::Send(parcel),
+                Some(which) => Part::Die(parcel, why(which.into(), outcome, &failure)),
+            });
+        }
+        self.cases[place].replace(parts.into_iter());
+        if !later.is_empty() {
+            let random = self.failing.outage.roll();
+            let case = &mut self.cases[place];
+            case.failures = case.failures.saturating_add(1);
+            case.due = now + self.failing.policy.backoff.wait(case.failures, None, random);
+            case.said = failure.to_string();
+        }
+        Ok(())
     }
 
     /// Notes how long the events of a batch took from the door to the sink.
@@ -110,7 +299,11 @@ impl Lane {
         }
     }
 
-    pub(super) fn given_up(&self, failure: DeliveryFailure) -> LaneError {
-        LaneError::Sink { sink: Arc::clone(&self.shared.sink), failure }
+    pub(super) fn gave_up(&self, failure: DeliveryFailure) -> LaneError {
+        LaneError::Sink { sink: std::sync::Arc::clone(&self.shared.sink), failure }
     }
+}
+
+fn why(kind: Kind, outcome: Outcome, failure: &DeliveryFailure) -> Why {
+    Why { kind, outcome, reason: failure.to_string(), at: crate::clock::unix_nanos() }
 }

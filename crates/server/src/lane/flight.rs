@@ -4,15 +4,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::Outcome;
 use tidegate::engine::Ticket;
+use tidegate::{Moment, Outcome};
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure, Sink};
 use tokio::task::{Id, JoinSet};
+
+use super::outage::Leave;
 
 /// An attempt on its way.
 pub(super) struct Flight {
     pub(super) batch: Batch,
-    pub(super) ticket: Ticket,
+    /// The engine's; an empty batch that only commits its range has none.
+    pub(super) ticket: Option<Ticket>,
+    pub(super) leave: Leave,
+    /// Of which failed batch it is the first part; none if it is fresh.
+    pub(super) case: Option<u64>,
+    /// Attempts with these items before, and when the first one was.
+    pub(super) before: (u32, Moment),
 }
 
 /// All attempts on their way. Each runs in a task of its own, so that a sink that panics costs an
@@ -26,6 +34,11 @@ pub(super) struct Flights {
 impl Flights {
     pub(super) fn is_empty(&self) -> bool {
         self.flying.is_empty()
+    }
+
+    /// How many with a fresh batch.
+    pub(super) fn fresh(&self) -> usize {
+        self.flying.values().filter(|flight| flight.case.is_none()).count()
     }
 
     /// Sends a batch, for at most `timeout`. The batch is kept here until it is answered.

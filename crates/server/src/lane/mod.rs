@@ -6,35 +6,46 @@
 //!
 //! * The sink's record is the truth: a lane begins by asking what was delivered, and asks again
 //!   when a batch contradicts that record. The journal's cursor is told only after the answer.
-//! * A batch that the sink does not take now is kept and tried again, before anything new: it
-//!   keeps its place. Meanwhile the engine pauses, the queue fills up to its bounds, reading stops,
-//!   and the journal takes the load.
+//! * A batch that the sink does not take keeps its place and its slot until each of its items is
+//!   delivered or given up: see `case`. What follows from which answer is decided in `consequence`.
+//! * The sink's breaker alone owns its outages: while it is open nothing is sent, the queue fills up
+//!   to its bounds, reading stops, and the journal takes the load.
+//! * An item is given up only once its letter is durable: see `burial`.
 //! * What is in flight and what waits is bounded; the rest of a backlog stays on disk.
 
 mod answers;
-mod backoff;
+mod burial;
+mod case;
+pub(crate) mod consequence;
+mod cut;
 pub(crate) mod error;
 mod flight;
+pub(crate) mod outage;
 mod queue;
 mod recovery;
+mod sending;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tidegate::engine::{Cut, Step};
-use tidegate::{Feedback, FlushReason, Moment};
-use tidegate_event::Position;
+use tidegate::breaker::Phase;
+use tidegate::{Feedback, Moment};
+use tidegate_event::{JournalId, Position};
 use tidegate_journal::{LaneCursor, LaneReader};
-use tidegate_sinks::{Batch, Sink};
+use tidegate_sinks::Sink;
 use tokio::sync::watch;
 
-use backoff::Backoff;
+use crate::dead_letters::DeadLetters;
+use case::{Case, Known};
+use consequence::Policy;
 use error::LaneError;
-use flight::{Flight, Flights};
+use flight::Flights;
+use outage::Outage;
 use queue::PositionQueue;
 use shared::{Shared, State};
 
@@ -53,6 +64,15 @@ pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
     /// The journal gives no position below this one to a new event.
     pub(crate) skipped_to: Position,
+}
+
+/// What a lane needs when something fails.
+#[derive(Debug, Clone)]
+pub(crate) struct Failing {
+    pub(crate) policy: Policy,
+    pub(crate) outage: Arc<Outage>,
+    pub(crate) dead_letters: DeadLetters,
+    pub(crate) journal: JournalId,
 }
 
 /// What a lane listens to besides its journal and its sink.
@@ -74,10 +94,26 @@ pub(crate) struct Lane {
     signals: Signals,
     queue: PositionQueue,
     flights: Flights,
-    /// Batches that the sink did not take, oldest first, and when the first may go again.
-    refused: Vec<Batch>,
-    retry_at: Option<Moment>,
-    backoff: Backoff,
+    failing: Failing,
+    /// Batches that failed, in the order of their positions.
+    cases: Vec<Case>,
+    cases_opened: u64,
+    /// What was tried with positions that were read anew since.
+    known: Vec<Known>,
+    /// Positions whose letters are kept and that are not committed in the sink yet.
+    given_up: BTreeSet<Position>,
+    /// Letters written so far.
+    buried: u64,
+    /// Why no letter can be written now, and when that is tried again if nobody makes room.
+    blocked: Option<(String, Option<Moment>)>,
+    blocked_said: Option<String>,
+    /// Attempts in a row that the sink did not take now.
+    refusals: u32,
+    /// When the sink's record may be asked again.
+    ask_at: Option<Moment>,
+    /// Changes of the breaker, and of the room for dead letters.
+    changes: watch::Receiver<u64>,
+    room: watch::Receiver<u64>,
     /// Below this position some may have been delivered before this lane began.
     known_below: Position,
     /// The position after the last event that was queued.
@@ -94,8 +130,21 @@ impl Lane {
         bounds: Bounds,
         (reader, cursor): (LaneReader, LaneCursor),
         signals: Signals,
+        failing: Failing,
     ) -> Self {
         Self {
+            changes: failing.outage.changes(),
+            room: failing.dead_letters.room(),
+            failing,
+            cases: Vec::new(),
+            cases_opened: 0,
+            known: Vec::new(),
+            given_up: BTreeSet::new(),
+            buried: 0,
+            blocked: None,
+            blocked_said: None,
+            refusals: 0,
+            ask_at: None,
             shared,
             sink,
             bounds,
@@ -104,9 +153,6 @@ impl Lane {
             signals,
             queue: PositionQueue::default(),
             flights: Flights::default(),
-            refused: Vec::new(),
-            retry_at: None,
-            backoff: Backoff::new(),
             known_below: 0,
             queued_end: 0,
             in_doubt: true,
@@ -125,65 +171,15 @@ impl Lane {
             if self.in_doubt && self.flights.is_empty() {
                 self.recover().await?;
             }
+            self.bury().await?;
             let wait = self.step();
             if self.is_done() {
                 return Ok(());
             }
+            self.show();
             self.next_edge(wait).await?;
             self.publish();
         }
-    }
-
-    /// Sends what is due; returns the engine's timer.
-    fn step(&mut self) -> Option<Moment> {
-        loop {
-            let now = self.shared.clock.now();
-            if self.in_doubt {
-                return None;
-            }
-            if let Some(at) = self.retry_at {
-                if at > now || !self.flights.is_empty() {
-                    return Some(at).filter(|at| *at > now);
-                }
-                self.retry(now);
-                return None;
-            }
-            let shared = Arc::clone(&self.shared);
-            let mut engine = shared.engine();
-            match engine.poll(now, &self.queue.seen()) {
-                Step::Wait(wait) => return wait.until,
-                Step::Send(cut) => {
-                    let batch = self.queue.cut(&self.shared.lane, cut)?;
-                    let ticket = sent(&mut engine, now, cut, &batch);
-                    self.send(batch, ticket);
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, batch: Batch, ticket: tidegate::engine::Ticket) {
-        self.flights.launch(&self.sink, self.bounds.timeout, Flight { batch, ticket });
-    }
-
-    /// Sends the oldest batch that was refused, alone: it is the probe.
-    fn retry(&mut self, now: Moment) {
-        self.retry_at = None;
-        if self.refused.is_empty() {
-            return;
-        }
-        let batch = self.refused.remove(0);
-        self.shared.retries.fetch_add(1, Ordering::Relaxed);
-        let shared = Arc::clone(&self.shared);
-        let mut engine = shared.engine();
-        let cut = Cut {
-            items_max: engine.plan().batch_size,
-            bytes_max: engine.bounds().batch_bytes_max,
-            // A batch that was small when it was cut must not look full now.
-            reason: FlushReason::Linger,
-        };
-        let ticket = sent(&mut engine, now, cut, &batch);
-        drop(engine);
-        self.send(batch, ticket);
     }
 
     async fn next_edge(&mut self, until: Option<Moment>) -> Result<(), LaneError> {
@@ -195,9 +191,10 @@ impl Lane {
             Some(flown) = self.flights.land() => self.landed(flown)?,
             frames = self.reader.next(chunk), if reads => self.arrived(frames)?,
             () = clock.sleep_until(until) => {}
+            Ok(()) = self.changes.changed() => {}
+            Ok(()) = self.room.changed(), if self.blocked.is_some() => {}
             Ok(()) = self.signals.drain.changed(), if !drains => {
                 self.shared.engine().drain();
-                self.shared.set_state(State::Draining);
             }
             Ok(()) = self.signals.host.changed() => {
                 let load = self.signals.host.borrow_and_update().clone();
@@ -218,12 +215,19 @@ impl Lane {
     fn is_done(&self) -> bool {
         let drains = *self.signals.drain.borrow();
         let delivered_all = self.cursor.backlog_items() == 0;
-        drains && self.flights.is_empty() && (delivered_all || self.gives_up())
+        let stands = self.blocked.is_some() || self.gives_up();
+        drains && self.flights.is_empty() && (delivered_all || stands)
     }
 
     /// Whether to leave the rest to the journal: the lane drains, and the sink keeps refusing.
     fn gives_up(&self) -> bool {
-        *self.signals.drain.borrow() && self.backoff.attempts() >= DRAIN_ATTEMPTS
+        let drains = *self.signals.drain.borrow();
+        drains && (self.refusals >= DRAIN_ATTEMPTS || self.is_open())
+    }
+
+    fn is_open(&self) -> bool {
+        let phase = self.failing.outage.phase(self.shared.clock.now());
+        matches!(phase, Phase::Open { .. })
     }
 
     fn publish(&self) {
@@ -231,15 +235,4 @@ impl Lane {
         self.shared.queue_items.store(queue.items, Ordering::Relaxed);
         self.shared.queue_bytes.store(queue.bytes, Ordering::Relaxed);
     }
-}
-
-/// Reports a batch to the engine.
-fn sent(
-    engine: &mut tidegate::Engine,
-    now: Moment,
-    cut: Cut,
-    batch: &Batch,
-) -> tidegate::engine::Ticket {
-    let items = u32::try_from(batch.items()).unwrap_or(u32::MAX);
-    engine.sent(now, cut, items, batch.bytes())
 }

@@ -8,33 +8,84 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use tidegate::Moment;
+use tidegate::breaker::Verdict;
 use tidegate_event::{Position, Rows};
 use tidegate_journal::{Frame, ReadError, UnknownPositions};
+use tidegate_sinks::DeliveryFailure;
 
-use super::Lane;
 use super::error::{LaneError, is_final};
+use super::outage::Leave;
+use super::shared::State;
+use super::{Lane, cut};
+use crate::dead_letters::StoreError;
 
 impl Lane {
     /// Asks the sink what was delivered, until it says so or the server stops, and begins to read
     /// where something is missing.
     pub(super) async fn recover(&mut self) -> Result<(), LaneError> {
         self.queue.clear();
-        self.refused.clear();
+        self.forget_cases();
         while self.in_doubt && !self.gives_up() {
-            let drains = *self.signals.drain.borrow();
-            if let Some(retry_at) = self.retry_at.take() {
-                tokio::select! {
-                    () = self.shared.clock.sleep_until(Some(retry_at)) => {}
-                    _ = self.signals.drain.wait_for(|drain| *drain), if !drains => {}
+            let Some(leave) = self.leave_to_ask().await else { continue };
+            let low = self.cursor.low_water();
+            let asked = self.sink.delivered(&self.shared.lane, low);
+            let failure = match tokio::time::timeout(self.bounds.timeout, asked).await {
+                Ok(Ok(ranges)) => match self.kept_above(low).await {
+                    Ok(kept) => {
+                        self.begin_after(ranges)?;
+                        self.settle_kept(kept)?;
+                        continue;
+                    }
+                    Err(error) => DeliveryFailure::Retry(error.to_string()),
+                },
+                Ok(Err(failure)) if is_final(&failure) => return Err(self.gave_up(failure)),
+                Ok(Err(failure)) => {
+                    leave.answered(self.shared.clock.now(), Verdict::Failed);
+                    failure
                 }
-            }
-            match self.sink.delivered(&self.shared.lane, self.cursor.low_water()).await {
-                Ok(ranges) => self.begin_after(ranges)?,
-                Err(failure) if is_final(&failure) => return Err(self.given_up(failure)),
-                Err(failure) => self.wait_after(&failure, None),
-            }
+                Err(_) => {
+                    leave.answered(self.shared.clock.now(), Verdict::Failed);
+                    let timeout = self.bounds.timeout;
+                    DeliveryFailure::Retry(format!("no answer within {timeout:?}"))
+                }
+            };
+            let random = self.failing.outage.roll();
+            let wait = self.failing.policy.backoff.wait(self.refusals + 1, None, random);
+            self.tell_refusal(&failure, wait);
+            self.ask_at = Some(self.shared.clock.now() + wait);
+            let (why, attempts) = (failure.to_string(), self.refusals);
+            self.shared.set_state(State::Retrying { why, attempts });
         }
         Ok(())
+    }
+
+    /// Letters that are kept of this lane's items.
+    async fn kept_above(&self, low: Position) -> Result<Vec<Position>, StoreError> {
+        let (sink, lane) = (Arc::clone(&self.shared.sink), Arc::clone(&self.shared.lane));
+        self.failing.dead_letters.positions(self.failing.journal, sink, lane, low).await
+    }
+
+    /// Waits until the sink may be asked; `None` when something else has happened meanwhile.
+    async fn leave_to_ask(&mut self) -> Option<Leave> {
+        let now = self.shared.clock.now();
+        self.follow(self.failing.outage.phase(now), now);
+        let wait = match self.ask_at.filter(|at| *at > now) {
+            Some(at) => Some(at),
+            None => match self.failing.outage.admit(now) {
+                Ok(leave) => {
+                    self.ask_at = None;
+                    return Some(leave);
+                }
+                Err(wait) => wait,
+            },
+        };
+        let drains = *self.signals.drain.borrow();
+        tokio::select! {
+            () = self.shared.clock.sleep_until(wait) => {}
+            Ok(()) = self.changes.changed() => {}
+            _ = self.signals.drain.wait_for(|drain| *drain), if !drains => self.ask_at = None,
+        }
+        None
     }
 
     /// Goes on where the sink's record has its first gap.
@@ -56,7 +107,6 @@ impl Lane {
         self.reader.seek(from);
         self.queued_end = from;
         self.in_doubt = false;
-        self.go_on(self.shared.clock.now());
         let (lane, sink) = (&self.shared.lane, &self.shared.sink);
         tracing::info!(%sink, %lane, from, "delivering");
         Ok(())
@@ -93,7 +143,9 @@ impl Lane {
             self.queue.push_hole();
         }
         let mut at = positions.start;
-        for missing in self.cursor.undelivered_in(positions.clone()) {
+        let missing = self.cursor.undelivered_in(positions.clone());
+        let missing = missing.iter().flat_map(|range| cut::without(range, &self.given_up));
+        for missing in missing.collect::<Vec<_>>() {
             let skip = u32::try_from(missing.start - at).unwrap_or(u32::MAX);
             let take = u32::try_from(missing.end - missing.start).unwrap_or(u32::MAX);
             if skip > 0 {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tidegate::{Engine, Moment};
+use tidegate::{Engine, Moment, Outcome};
 
 use crate::clock::Clock;
 use crate::telemetry::latency::Latencies;
@@ -24,7 +24,8 @@ pub(crate) struct Shared {
     delivery_latency: Mutex<Latencies>,
     pub(crate) queue_items: AtomicU64,
     pub(crate) queue_bytes: AtomicU64,
-    pub(crate) retries: AtomicU64,
+    /// Attempts with a batch, or a part of one, that had failed before: by what it had failed with.
+    pub(crate) retries: [AtomicU64; Outcome::LABELS.len()],
     /// Attempts that took longer than the target.
     pub(crate) misses: AtomicU64,
 }
@@ -43,6 +44,11 @@ pub enum State {
         why: String,
         /// How many times the batch was tried.
         attempts: u32,
+    },
+    /// An item must be given up and there is no room for its letter.
+    Blocked {
+        /// What is in the way, and what to do.
+        why: String,
     },
     /// It delivers what is left before the server stops.
     Draining,
@@ -71,7 +77,7 @@ impl Shared {
             delivery_latency: Mutex::new(Latencies::new()),
             queue_items: AtomicU64::new(0),
             queue_bytes: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
+            retries: Default::default(),
             misses: AtomicU64::new(0),
         }
     }
@@ -99,6 +105,11 @@ impl Shared {
 
     pub(crate) fn set_state(&self, state: State) {
         *lock(&self.state) = state;
+    }
+
+    /// Attempts with what had failed before.
+    pub(crate) fn retried(&self) -> u64 {
+        self.retries.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
     /// Notes how long an attempt took.

@@ -5,13 +5,20 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use proptest::prelude::*;
+use tidegate::breaker::{self, Breaker};
+use tidegate::retry::Budget;
 use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome, Plan};
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
-use tidegate_sinks::{BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin};
+use tidegate_sinks::{
+    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits as SinkLimits, OpenError, Origin,
+};
+
+mod failures;
 
 use super::*;
 use crate::clock::Clock;
+use crate::dead_letters::Limits;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,8 +63,8 @@ impl Sink for Ledger {
         "ledger"
     }
 
-    fn limits(&self) -> Limits {
-        Limits { concurrency_max: None, guarantee: Guarantee::ExactlyOnce }
+    fn limits(&self) -> SinkLimits {
+        SinkLimits { concurrency_max: None, guarantee: Guarantee::ExactlyOnce }
     }
 
     fn open(&self, _origin: Origin) -> BoxFuture<'_, Result<(), OpenError>> {
@@ -117,17 +124,65 @@ async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
     journal
 }
 
-/// A lane over all that is in the journal; it ends when nothing is left.
+/// The same, one attempt at a time, with letters of its own.
 fn draining_lane(
     journal: &Journal,
     filter: ClassFilter,
     batch_size: u32,
-    sink: Arc<Ledger>,
+    sink: Arc<dyn Sink>,
+) -> Lane {
+    let letters = DeadLetters::in_memory(ROOM);
+    lane_with(journal, filter, batch_size, 1.0, sink, failing(journal, &letters, Policy::default()))
+}
+
+const ROOM: Limits = Limits { items_max: 1000, bytes_max: 1 << 20 };
+
+/// What a lane needs when something fails, with a breaker of its own.
+fn failing(journal: &Journal, letters: &DeadLetters, policy: Policy) -> Failing {
+    let breaker = Breaker::new(breaker::Settings::default()).unwrap();
+    Failing {
+        policy,
+        outage: Arc::new(Outage::new("ledger".into(), breaker, Budget::default(), 1)),
+        dead_letters: letters.clone(),
+        journal: journal.identity().id,
+    }
+}
+
+/// A lane over all that is in the journal; it ends when nothing is left.
+fn lane_with(
+    journal: &Journal,
+    filter: ClassFilter,
+    batch_size: u32,
+    concurrency: f64,
+    sink: Arc<dyn Sink>,
+    failing: Failing,
+) -> Lane {
+    lane_of("ledger", journal, (filter, batch_size, concurrency), sink, failing)
+}
+
+/// A lane of another sink.
+fn lane_named(
+    journal: &Journal,
+    name: &str,
+    filter: ClassFilter,
+    batch_size: u32,
+    sink: Arc<dyn Sink>,
+    failing: Failing,
+) -> Lane {
+    lane_of(name, journal, (filter, batch_size, 1.0), sink, failing)
+}
+
+fn lane_of(
+    sink_name: &str,
+    journal: &Journal,
+    (filter, batch_size, concurrency): (ClassFilter, u32, f64),
+    sink: Arc<dyn Sink>,
+    failing: Failing,
 ) -> Lane {
     let bounds = PlanBounds::default();
     let first = Plan {
         batch_size,
-        concurrency: 1.0,
+        concurrency,
         pace: None,
         linger: Duration::ZERO,
         epoch: Epoch::default(),
@@ -139,12 +194,12 @@ fn draining_lane(
         ClassFilter::Only(class) => Arc::clone(class),
         ClassFilter::AllBut(_) => "default".into(),
     };
-    let shared = Shared::new("ledger".into(), name, clock, Duration::from_millis(100), engine);
+    let shared = Shared::new(sink_name.into(), name, clock, Duration::from_millis(100), engine);
     let handles = journal.lane(&shared.key(), filter, LaneStart::Oldest).unwrap().split();
     let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
     let host = watch::Sender::new(Feedback::default()).subscribe();
-    Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host })
+    Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host }, failing)
 }
 
 /// Holds the sink's record against what the journal has.
@@ -161,7 +216,7 @@ async fn a_frame_that_was_delivered_in_part_is_completed() {
     let dir = tempfile::tempdir().unwrap();
     let journal = journal(dir.path(), &[(10, ""), (10, "")]).await;
     let sink = Arc::new(Ledger::has(5..8));
-    draining_lane(&journal, ClassFilter::all(), 100, Arc::clone(&sink)).run().await.unwrap();
+    draining_lane(&journal, ClassFilter::all(), 100, sink.clone()).run().await.unwrap();
     holds_all(&sink, 20);
     assert_eq!(*sink.ranges.lock().unwrap(), [0..5, 8..20]);
     journal.close().await.unwrap();
@@ -174,7 +229,7 @@ async fn a_refused_batch_keeps_its_place() {
     let sink = Arc::new(Ledger::default());
     let busy = || (Outcome::Overloaded, DeliveryFailure::Retry("busy".into()));
     sink.script.lock().unwrap().extend([busy(), busy()]);
-    draining_lane(&journal, ClassFilter::all(), 10, Arc::clone(&sink)).run().await.unwrap();
+    draining_lane(&journal, ClassFilter::all(), 10, sink.clone()).run().await.unwrap();
     holds_all(&sink, 30);
     assert_eq!(*sink.ranges.lock().unwrap(), [0..10, 10..20, 20..30]);
     journal.close().await.unwrap();
@@ -187,7 +242,7 @@ async fn a_dead_sink_does_not_hold_up_the_end() {
     let sink = Arc::new(Ledger::default());
     let dead = || (Outcome::Overloaded, DeliveryFailure::Retry("dead".into()));
     sink.script.lock().unwrap().extend((0..100).map(|_| dead()));
-    draining_lane(&journal, ClassFilter::all(), 10, Arc::clone(&sink)).run().await.unwrap();
+    draining_lane(&journal, ClassFilter::all(), 10, sink.clone()).run().await.unwrap();
     assert_eq!(sink.script.lock().unwrap().len() as u32, 100 - DRAIN_ATTEMPTS);
     journal.close().await.unwrap();
 }
@@ -199,7 +254,7 @@ async fn a_sink_that_belongs_to_another_opening_ends_the_lane() {
     let sink = Arc::new(Ledger::default());
     let fenced = DeliveryFailure::Fenced { journal: journal.identity().id, theirs: 2, ours: 1 };
     sink.script.lock().unwrap().push((Outcome::Unreachable, fenced));
-    let lane = draining_lane(&journal, ClassFilter::all(), 10, Arc::clone(&sink));
+    let lane = draining_lane(&journal, ClassFilter::all(), 10, sink.clone());
     let error = lane.run().await.unwrap_err();
     assert!(error.to_string().contains("a copy of the data directory is delivering too"));
     journal.close().await.unwrap();
@@ -210,7 +265,7 @@ async fn a_sink_that_is_suddenly_ahead_of_the_journal_ends_the_lane() {
     let dir = tempfile::tempdir().unwrap();
     let journal = journal(dir.path(), &[(10, "")]).await;
     let sink = Arc::new(Ledger::has(0..50));
-    let lane = draining_lane(&journal, ClassFilter::all(), 10, Arc::clone(&sink));
+    let lane = draining_lane(&journal, ClassFilter::all(), 10, sink.clone());
     let error = lane.run().await.unwrap_err();
     assert!(error.to_string().contains("up to position 50, but the journal ends at 10"), "{error}");
     journal.close().await.unwrap();
@@ -226,7 +281,7 @@ async fn positions_that_the_journal_skips_are_passed() {
     rows::encode(&Event { body: Body::Text("event 50"), ..Event::default() }, &mut bytes).unwrap();
     let group = Group { class: "".into(), items: 1, rows: bytes.into() };
     assert_eq!(journal.append(vec![group]).unwrap().await.unwrap(), 50..51);
-    let mut lane = draining_lane(&journal, ClassFilter::all(), 100, Arc::clone(&sink));
+    let mut lane = draining_lane(&journal, ClassFilter::all(), 100, sink.clone());
     lane.bounds.skipped_to = 50;
     lane.run().await.unwrap();
     holds_all(&sink, 51);
@@ -240,13 +295,13 @@ async fn each_class_goes_its_own_way() {
     let journal = journal(dir.path(), &frames).await;
     let sink = Arc::new(Ledger::default());
     let read = ClassFilter::Only("read".into());
-    draining_lane(&journal, read, 100, Arc::clone(&sink)).run().await.unwrap();
+    draining_lane(&journal, read, 100, sink.clone()).run().await.unwrap();
     let stored: Vec<_> = sink.stored.lock().unwrap().keys().copied().collect();
     assert_eq!(stored, (0..5).chain(10..15).collect::<Vec<_>>());
     // Another sink: in this one record the ranges of two lanes would overlap.
     let rest = Arc::new(Ledger::default());
     let others = ClassFilter::AllBut(vec!["read".into()]);
-    draining_lane(&journal, others, 100, Arc::clone(&rest)).run().await.unwrap();
+    draining_lane(&journal, others, 100, rest.clone()).run().await.unwrap();
     assert_eq!(rest.stored.lock().unwrap().len(), 10);
     journal.close().await.unwrap();
 }
@@ -279,7 +334,7 @@ proptest! {
                 let outcome = if reachable { Outcome::Overloaded } else { Outcome::Unreachable };
                 (outcome, DeliveryFailure::Retry("now and then".into()))
             }));
-            let lane = draining_lane(&journal, ClassFilter::all(), batch_size, Arc::clone(&sink));
+            let lane = draining_lane(&journal, ClassFilter::all(), batch_size, sink.clone());
             lane.run().await.unwrap();
             holds_all(&sink, events);
             journal.close().await.unwrap();

@@ -1,5 +1,6 @@
 //! How does the server tell what it is doing? Figures here, sentences in the logs.
 
+mod failures;
 pub(crate) mod latency;
 pub mod logs;
 pub(crate) mod prometheus;

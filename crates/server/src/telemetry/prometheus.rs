@@ -13,9 +13,13 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
+use tidegate::breaker::Phase;
 use tidegate::{FlushReason, Outcome};
 
 use super::latency::{BUCKETS, Cumulative};
+use crate::dead_letters::Total;
+use crate::dead_letters::letter::Kind;
+use crate::lane::outage::Seen;
 use crate::lane::shared::{Shared as Lane, State};
 use crate::status::Status;
 
@@ -38,6 +42,7 @@ impl Collector for Figures {
         door(&self.0, &mut to)?;
         journal(&self.0, &mut to)?;
         lanes(&self.0.lanes, &mut to)?;
+        failures(&self.0, &mut to)?;
         resources(&self.0, &mut to)
     }
 }
@@ -164,9 +169,16 @@ fn lanes(lanes: &[Arc<Lane>], to: &mut Encoder<'_, '_>) -> Written {
     to.lane_counter(lanes, ("events_delivered", "Events that the sink took"), |lane| {
         lane.engine().counters().items_delivered
     })?;
-    to.lane_counter(lanes, ("retries", "Attempts with a batch refused before"), |lane| {
-        load(&lane.retries)
-    })?;
+    to.lane_counters_by(
+        lanes,
+        ("retries", "Attempts with what had failed before"),
+        "after",
+        |lane| {
+            std::array::from_fn::<_, { Outcome::LABELS.len() }, _>(|at| {
+                (Outcome::LABELS[at], load(&lane.retries[at]))
+            })
+        },
+    )?;
     to.lane_counter(lanes, ("misses", "Attempts slower than the target"), |lane| {
         load(&lane.misses)
     })?;
@@ -210,6 +222,50 @@ fn lanes(lanes: &[Arc<Lane>], to: &mut Encoder<'_, '_>) -> Written {
     to.lane_histogram(lanes, ("delivery_latency", "Accepted to delivered, of an event"), |lane| {
         lane.delivery_latency().cumulative()
     })
+}
+
+/// Breakers, budgets and dead letters. Sinks that the configuration has no more are summed up, so
+/// that what lies in a file does not decide how many series there are.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats")]
+fn failures(status: &Status, to: &mut Encoder<'_, '_>) -> Written {
+    let now = status.clock.now();
+    let seen: Vec<_> = status.outages.iter().map(|one| (&*one.sink, one.seen(now))).collect();
+    let mut of_sinks = |name, help, value: &dyn Fn(&Seen) -> f64| -> Written {
+        let mut family = to.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (sink, seen) in &seen {
+            ConstGauge::new(value(seen)).encode(family.encode_family(&[("sink", *sink)])?)?;
+        }
+        Ok(())
+    };
+    of_sinks("breaker_state", "0 closed, 1 half-open, 2 open", &|seen| match seen.phase {
+        Phase::Closed => 0.0,
+        Phase::HalfOpen => 1.0,
+        Phase::Open { .. } => 2.0,
+    })?;
+    of_sinks("retry_budget_left", "Retries that could leave at once", &|seen| seen.budget_left)?;
+    let counter = MetricType::Counter;
+    let mut family =
+        to.0.encode_descriptor("breaker_transitions", "Changes of phase", None, counter)?;
+    for (sink, seen) in &seen {
+        ConstCounter::new(seen.transitions).encode(family.encode_family(&[("sink", *sink)])?)?;
+    }
+    let totals = status.replay.letters.totals();
+    let known: Vec<&str> = seen.iter().map(|(sink, _)| *sink).collect();
+    let gauge = MetricType::Gauge;
+    let mut family = to.0.encode_descriptor("dead_letters", "Items given up", None, gauge)?;
+    for sink in known.iter().copied().chain([""]) {
+        for kind in Kind::ALL {
+            let of = |total: &&Total| {
+                let gone = sink.is_empty() && !known.contains(&&*total.sink);
+                total.kind == kind.label() && (total.sink == sink || gone)
+            };
+            let items: u64 = totals.iter().filter(of).map(|total| total.items).sum();
+            let labels = [("sink", sink), ("kind", kind.label())];
+            ConstGauge::new(items as f64).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let bytes = status.replay.letters.total().1 as f64;
+    to.gauge("dead_letters_size", "Bytes of dead letters", Some(&Unit::Bytes), bytes)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats")]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tidegate::engine::Counters;
 use tidegate::{Decision, FlushReason, Outcome, Plan};
 
+use super::failures::{DeadLetterFigures, SinkFigures, letters, sink};
 use super::latency::Percentiles;
 use super::sampler::Resources;
 use crate::clock::Clock;
@@ -28,6 +29,10 @@ pub struct Snapshot {
     pub journal: Journal,
     /// Each lane of each sink.
     pub lanes: Vec<LaneFigures>,
+    /// Each sink.
+    pub sinks: Vec<SinkFigures>,
+    /// The items that were given up.
+    pub dead_letters: DeadLetterFigures,
     /// The host and the process.
     pub resources: Resources,
 }
@@ -124,8 +129,10 @@ pub struct LaneFigures {
     pub attempts_per_second: f64,
     /// Attempts so far.
     pub attempts: u64,
-    /// Of these, attempts with a batch that had been refused before.
+    /// Of these, attempts with a batch, or a part of one, that had failed before.
     pub retries: u64,
+    /// The same by what it had failed with.
+    pub retries_after: BTreeMap<&'static str, u64>,
     /// Attempt latency the controller aims to stay under.
     pub target_ms: f64,
     /// Attempts that took longer.
@@ -190,6 +197,8 @@ impl Snapshot {
             uptime_seconds: status.uptime().as_secs_f64(),
             ingest: ingest(&status.door, rates.accepted),
             lanes: lanes.collect(),
+            sinks: status.outages.iter().map(|outage| sink(outage, status.clock)).collect(),
+            dead_letters: letters(&status.replay.letters),
             journal: journal_figures(&status.journal, &journal),
             resources: status.sampled.resources(),
         }
@@ -268,7 +277,8 @@ fn lane_figures(lane: &Lane, rate: (f64, f64), backlog: u64, low_water: u64) -> 
         delivered_per_second: rate.0,
         attempts_per_second: rate.1,
         attempts: counters.attempts,
-        retries: lane.retries.load(Ordering::Relaxed),
+        retries: lane.retried(),
+        retries_after: retries(lane),
         target_ms: lane.target.as_secs_f64() * 1e3,
         misses: lane.misses.load(Ordering::Relaxed),
         attempt_latency_ms,
@@ -278,6 +288,11 @@ fn lane_figures(lane: &Lane, rate: (f64, f64), backlog: u64, low_water: u64) -> 
         decisions_total: history.total(),
         decisions,
     }
+}
+
+fn retries(lane: &Lane) -> BTreeMap<&'static str, u64> {
+    let counts = lane.retries.iter().map(|count| count.load(Ordering::Relaxed));
+    Outcome::LABELS.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
 }
 
 fn flushes(counters: &Counters) -> BTreeMap<&'static str, u64> {

@@ -10,25 +10,35 @@
 
 mod cache;
 mod phases;
+mod question;
 mod search;
 
 use tidegate::SettingError;
 
-pub use cache::Cache;
+pub use cache::{Answers, Cache};
+pub use question::{Question, questions};
 pub use search::{Best, Effort};
 
 use crate::scenario::Scenario;
 use phases::{SLICE_S, State};
-use search::{Goal, search};
 
 /// What a clairvoyant would have reached.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Oracle {
     /// The best plan at the beginning; for arrivals, of the whole run.
     pub plan: Best,
-    /// Timely goodput of each slice of time; none for arrivals, where it differs by seed.
-    slices: Option<Vec<f64>>,
+    /// What is reached in each slice of time; none for arrivals, where it differs by seed.
+    slices: Option<Vec<Slice>>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Slice {
+    goodput: f64,
+    /// Of the searched phase that is nearest; none while nothing can be delivered.
+    plan: Option<Best>,
+}
+
+const NOTHING: Best = Best { batch_size: 1, concurrency: 1.0, goodput: 0.0, miss_ratio: 0.0 };
 
 impl Oracle {
     /// Searches, or remembers, the oracle of a scenario.
@@ -41,20 +51,20 @@ impl Oracle {
         if !search::has_phases(scenario) {
             return Ok(Self { plan: best_static(scenario, effort, cache)?, slices: None });
         }
-        let slices = phases::slices(scenario);
-        let mut known: Vec<(State, f64)> = Vec::new();
-        let mut plan = None;
-        for state in phases::knots(&slices) {
-            let phase = phases::stationary(scenario, state);
-            let best = remembered(&phase, Goal::phase(effort), cache)?;
-            if slices.first().is_some_and(|first| (first.capacity - state.capacity).abs() < 1e-9) {
-                plan = plan.or(Some(best));
-            }
-            known.push((state, best.goodput));
+        let states = phases::slices(scenario);
+        let mut known: Vec<(State, Best)> = Vec::new();
+        for state in phases::knots(&states) {
+            let best = Question::phase(scenario, state, effort).answer(cache)?;
+            known.push((state, best));
         }
-        let nothing = Best { batch_size: 1, concurrency: 1.0, goodput: 0.0, miss_ratio: 0.0 };
-        let slices = slices.into_iter().map(|state| phases::between(&known, state)).collect();
-        Ok(Self { plan: plan.unwrap_or(nothing), slices: Some(slices) })
+        let goodputs: Vec<_> = known.iter().map(|(state, best)| (*state, best.goodput)).collect();
+        let slice = |state: State| Slice {
+            goodput: phases::between(&goodputs, state),
+            plan: phases::nearest(&known, state).filter(|_| !state.out),
+        };
+        let slices: Vec<_> = states.into_iter().map(slice).collect();
+        let plan = slices.iter().find_map(|slice| slice.plan).unwrap_or(NOTHING);
+        Ok(Self { plan, slices: Some(slices) })
     }
 
     /// Whether its goodput is known for every moment; otherwise its plan has to be run.
@@ -65,18 +75,28 @@ impl Oracle {
 
     /// Timely items a second from one moment to another (in seconds), if it is timed.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "slices of an hour are few"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "slices of an hour are few")]
     pub fn goodput(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let slices = self.slices.as_ref()?;
-        let place = |seconds: f64| ((seconds / SLICE_S).round() as usize).min(slices.len());
-        let window = slices.get(place(from_s)..place(until_s))?;
-        Some(window.iter().sum::<f64>() / window.len().max(1) as f64)
+        let until = slice(until_s).min(slices.len());
+        let window = slices.get(slice(from_s).min(until)..until)?;
+        let sum: f64 = window.iter().map(|slice| slice.goodput).sum();
+        Some(sum / window.len().max(1) as f64)
     }
+
+    /// The plan at that moment; none while nothing can be delivered.
+    #[must_use]
+    pub fn plan_at(&self, at_s: f64) -> Option<Best> {
+        match &self.slices {
+            Some(slices) => slices.get(slice(at_s)).and_then(|slice| slice.plan),
+            None => Some(self.plan),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most an hour")]
+fn slice(seconds: f64) -> usize {
+    (seconds / SLICE_S).round() as usize
 }
 
 /// Searches, or remembers, the plan that delivers most in time over the whole scenario.
@@ -89,15 +109,5 @@ pub fn best_static(
     effort: Effort,
     cache: &Cache,
 ) -> Result<Best, SettingError> {
-    remembered(&scenario.alone(), Goal::hindsight(effort), cache)
-}
-
-fn remembered(scenario: &Scenario, goal: Goal, cache: &Cache) -> Result<Best, SettingError> {
-    let question = serde_json::to_string(&(scenario, goal)).unwrap_or_default();
-    if let Some(best) = cache.find(&question) {
-        return Ok(best);
-    }
-    let best = search(scenario, goal)?;
-    cache.keep(&question, best);
-    Ok(best)
+    Question::hindsight(scenario, effort).answer(cache)
 }

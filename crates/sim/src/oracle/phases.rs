@@ -112,6 +112,13 @@ pub(super) fn between(known: &[(State, f64)], state: State) -> f64 {
     }
 }
 
+/// What was found at the knot whose capacity is nearest, among those with the same neighbours.
+pub(super) fn nearest<T: Copy>(known: &[(State, T)], state: State) -> Option<T> {
+    let same = known.iter().filter(|(knot, _)| knot.others == state.others);
+    let far = |knot: &State| (knot.capacity - state.capacity).abs();
+    same.min_by(|a, b| far(&a.0).total_cmp(&far(&b.0))).map(|(_, found)| *found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,8 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 use tidegate_event::{Body, Event};
 
 use super::trouble::{Trouble, is_constraint};
-use crate::contract::{Batch, Slice};
+use crate::contract::Batch;
+use crate::shape::{broken, slice_end};
 
 /// Rows a statement.
 const GROUP: usize = 10;
@@ -55,8 +56,8 @@ pub(super) fn rows(db: &Connection, journal: i64, batch: &Batch) -> Result<(), T
     let mut statements = statements(db)?;
     let mut waiting: Vec<Placed<'_>> = Vec::with_capacity(GROUP);
     for slice in &batch.slices {
-        let mut next = i64::try_from(slice.first).map_err(|_| beyond(slice.first))?;
-        let end = slice_end(slice)?;
+        let end = slice_end(slice).map_err(Trouble::Data)?;
+        let mut next = end - i64::from(slice.rows.len());
         for event in &slice.rows {
             waiting.push((next, event));
             next = next.saturating_add(1);
@@ -66,41 +67,10 @@ pub(super) fn rows(db: &Connection, journal: i64, batch: &Batch) -> Result<(), T
             }
         }
         if next != end {
-            return Err(Trouble::Data(format!(
-                "the row of position {next} cannot be decoded: {end} was to be the end"
-            )));
+            return Err(Trouble::Data(broken(next, end)));
         }
     }
     waiting.iter().try_for_each(|row| single(db, &mut statements.single, journal, row))
-}
-
-/// The range of the batch as SQLite stores it, once it is certain that the slices lie inside it,
-/// in order.
-pub(super) fn checked_range(batch: &Batch) -> Result<std::ops::Range<i64>, Trouble> {
-    let end = i64::try_from(batch.range.end).map_err(|_| beyond(batch.range.end))?;
-    let start = i64::try_from(batch.range.start).map_err(|_| beyond(batch.range.start))?;
-    let mut reached = start;
-    for slice in &batch.slices {
-        let first = i64::try_from(slice.first).map_err(|_| beyond(slice.first))?;
-        let slice_end = slice_end(slice)?;
-        if first < reached || slice_end > end {
-            return Err(Trouble::Data(format!(
-                "the rows of positions {first}..{slice_end} are out of order or outside of the \
-                 batch, {start}..{end}"
-            )));
-        }
-        reached = slice_end;
-    }
-    Ok(start..end)
-}
-
-fn slice_end(slice: &Slice) -> Result<i64, Trouble> {
-    let end = slice.first.checked_add(u64::from(slice.rows.len()));
-    end.and_then(|end| i64::try_from(end).ok()).ok_or_else(|| beyond(slice.first))
-}
-
-fn beyond(position: u64) -> Trouble {
-    Trouble::Data(format!("position {position} is too near to 2^63, the end of SQLite's integers"))
 }
 
 fn group(

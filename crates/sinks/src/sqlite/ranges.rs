@@ -11,6 +11,7 @@ use rusqlite::{Connection, Row, params};
 use tidegate_event::Position;
 
 use super::trouble::{Trouble, is_constraint};
+use crate::shape::{covers, merge};
 
 /// Whose ranges: the key of the record.
 #[derive(Debug, Clone, Copy)]
@@ -122,30 +123,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
 /// A stored position is never negative: the table checks it.
 fn position(stored: i64) -> Position {
     u64::try_from(stored).unwrap_or_default()
-}
-
-/// Whether the sorted, disjoint `parts` leave no position of `whole` out.
-fn covers(parts: &[Stored], whole: &Stored) -> bool {
-    let mut reached = whole.start;
-    for part in parts {
-        if part.start > reached {
-            return false;
-        }
-        reached = reached.max(part.end);
-    }
-    reached >= whole.end
-}
-
-/// Sorted ranges, merged where they touch.
-fn merge(sorted: impl Iterator<Item = Range<Position>>) -> Vec<Range<Position>> {
-    let mut merged: Vec<Range<Position>> = Vec::new();
-    for range in sorted {
-        match merged.last_mut() {
-            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
-            _ => merged.push(range),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use super::retention;
 use super::settings::{Retention, Settings};
 use super::trouble::{Site, Trouble};
 use crate::contract::{Batch, Delivery, DeliveryFailure, OpenError, Origin};
+use crate::recent::Recent;
+use crate::shape;
 
 /// The database of one sink, and what the sink remembers of it.
 pub(super) struct Store {
@@ -87,7 +89,7 @@ impl Store {
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Trouble> {
-        let range = insert::checked_range(batch)?;
+        let range = shape::checked_range(batch).map_err(Trouble::Data)?;
         self.ready()?;
         let (Some(db), Some(taken)) = (&mut self.db, &self.taken) else {
             return Err(Trouble::NotOpened);
@@ -151,41 +153,5 @@ impl Store {
 
     fn site(&self) -> Site<'_> {
         Site { path: &self.settings.path, busy_timeout: self.settings.busy_timeout }
-    }
-}
-
-/// Which of the last 64 attempts the backend failed.
-#[derive(Debug, Default)]
-struct Recent {
-    failed: u64,
-    attempts: u32,
-}
-
-impl Recent {
-    fn push(&mut self, failed: bool) {
-        self.failed = self.failed << 1 | u64::from(failed);
-        self.attempts = (self.attempts + 1).min(u64::BITS);
-    }
-
-    fn error_rate(&self) -> f64 {
-        f64::from(self.failed.count_ones()) / f64::from(self.attempts.max(1))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_rate_is_of_the_last_64_attempts() {
-        let mut recent = Recent::default();
-        assert_eq!(recent.error_rate(), 0.0);
-        recent.push(true);
-        recent.push(false);
-        assert_eq!(recent.error_rate(), 0.5);
-        (0..62).for_each(|_| recent.push(false));
-        assert_eq!(recent.error_rate(), 1.0 / 64.0);
-        recent.push(false);
-        assert_eq!(recent.error_rate(), 0.0);
     }
 }

@@ -13,20 +13,33 @@
 //! |---|---|---|
 //! | [`fixed`] | nothing | – |
 //! | [`aimd`] | batch size | up by a constant while full batches meet the target, down by a factor when not |
+//! | [`joint`] | size and concurrency | what full batches take under the target, and duels between plans |
+//! | [`gradient`] | batch size | the slope of throughput over size |
 //! | [`load_score`] | batch size | the backend's own load |
+//! | [`strategy`] | batch size | a performance score: `conservative`, `aggressive`, `balanced`, `adaptive` |
+//! | [`ports`] | as their projects do | Vector's ARC, Netflix's Gradient2 and Vegas, Flink's AIMD, Beam's estimator |
 //!
 //! A new controller is a new file here, a variant of [`ControllerSettings`], and a row above.
 
 pub mod aimd;
 pub mod fixed;
+pub mod gradient;
+pub mod joint;
 pub mod load_score;
+pub mod ports;
+pub mod strategy;
+
+use std::time::Duration;
 
 use crate::error::SettingError;
 use crate::{Bounds, Change, Feedback, Moment, Plan, Sample, Sent};
 
 pub use aimd::Aimd;
 pub use fixed::Fixed;
+pub use gradient::Gradient;
+pub use joint::Joint;
 pub use load_score::LoadScore;
+pub use strategy::Strategy;
 
 /// Turns samples into plans.
 ///
@@ -85,8 +98,24 @@ pub enum ControllerSettings {
     Fixed,
     /// Additive increase, multiplicative decrease of the batch size.
     Aimd(aimd::Settings),
+    /// Batch size and concurrency together.
+    Joint(joint::Settings),
     /// Batch size by the backend's own load.
     LoadScore(load_score::Settings),
+    /// Gradient ascent of throughput over the batch size.
+    Gradient(gradient::Settings),
+    /// One of four strategies on a performance score.
+    Strategy(strategy::Kind, strategy::Settings),
+    /// Vector's Adaptive Request Concurrency.
+    Arc(ports::ArcSettings),
+    /// Netflix's Gradient2 on the concurrency.
+    Gradient2(ports::Gradient2Settings),
+    /// Netflix's Vegas on the concurrency.
+    Vegas(ports::VegasSettings),
+    /// Flink's AIMD on the items in flight.
+    Flink(ports::FlinkSettings),
+    /// Beam's estimator of the batch size.
+    Beam(ports::BeamSettings),
 }
 
 impl Default for ControllerSettings {
@@ -98,17 +127,63 @@ impl Default for ControllerSettings {
 
 impl ControllerSettings {
     /// The names that a configuration may use.
-    pub const NAMES: [&str; 3] = ["aimd", "fixed", "load_score"];
+    pub const NAMES: [&str; 14] = [
+        "joint",
+        "aimd",
+        "fixed",
+        "load_score",
+        "gradient",
+        "conservative",
+        "aggressive",
+        "balanced",
+        "adaptive",
+        "arc",
+        "gradient2",
+        "vegas",
+        "flink",
+        "beam",
+    ];
 
     /// The controller of that name with its default settings.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {
-        match name {
-            "fixed" => Some(Self::Fixed),
-            "aimd" => Some(Self::Aimd(aimd::Settings::default())),
-            "load_score" => Some(Self::LoadScore(load_score::Settings::default())),
-            _ => None,
+        let strategy = |kind| Self::Strategy(kind, strategy::Settings::default());
+        Some(match name {
+            "fixed" => Self::Fixed,
+            "joint" => Self::Joint(joint::Settings::default()),
+            "aimd" => Self::Aimd(aimd::Settings::default()),
+            "load_score" => Self::LoadScore(load_score::Settings::default()),
+            "gradient" => Self::Gradient(gradient::Settings::default()),
+            "conservative" => strategy(strategy::Kind::Conservative),
+            "aggressive" => strategy(strategy::Kind::Aggressive),
+            "balanced" => strategy(strategy::Kind::Balanced),
+            "adaptive" => strategy(strategy::Kind::Adaptive),
+            "arc" => Self::Arc(ports::ArcSettings::default()),
+            "gradient2" => Self::Gradient2(ports::Gradient2Settings::default()),
+            "vegas" => Self::Vegas(ports::VegasSettings::default()),
+            "flink" => Self::Flink(ports::FlinkSettings::default()),
+            "beam" => Self::Beam(ports::BeamSettings::default()),
+            _ => return None,
+        })
+    }
+
+    /// The same with this target, where the rule has one: on attempt latency.
+    #[must_use]
+    pub fn with_target(mut self, target: Duration) -> Self {
+        match &mut self {
+            Self::Joint(settings) => settings.target = target,
+            Self::Aimd(settings) => settings.target = target,
+            Self::Gradient(settings) => settings.target = target,
+            Self::Strategy(_, settings) => settings.target = target,
+            Self::Beam(settings) => settings.duration = target,
+            Self::Fixed
+            | Self::LoadScore(_)
+            | Self::Arc(_)
+            | Self::Gradient2(_)
+            | Self::Vegas(_)
+            | Self::Flink(_) => {}
         }
+        self
     }
 
     /// The controller, beginning with the plan `first` and staying within `bounds`.
@@ -121,10 +196,22 @@ impl ControllerSettings {
         bounds.check_plan(&first)?;
         Ok(match self {
             Self::Fixed => Box::new(Fixed::new(first)),
+            Self::Joint(settings) => Box::new(Joint::new(settings.clone(), first, *bounds)?),
             Self::Aimd(settings) => Box::new(Aimd::new(settings.clone(), first, *bounds)?),
             Self::LoadScore(settings) => {
                 Box::new(LoadScore::new(settings.clone(), first, *bounds)?)
             }
+            Self::Gradient(settings) => Box::new(Gradient::new(settings.clone(), first, *bounds)?),
+            Self::Strategy(kind, settings) => {
+                Box::new(Strategy::new(*kind, settings.clone(), first, *bounds)?)
+            }
+            Self::Arc(settings) => Box::new(ports::Arc::new(settings.clone(), first, *bounds)?),
+            Self::Gradient2(settings) => {
+                Box::new(ports::Gradient2::new(settings.clone(), first, *bounds)?)
+            }
+            Self::Vegas(settings) => Box::new(ports::Vegas::new(settings.clone(), first, *bounds)?),
+            Self::Flink(settings) => Box::new(ports::Flink::new(settings.clone(), first, *bounds)?),
+            Self::Beam(settings) => Box::new(ports::Beam::new(settings.clone(), first, *bounds)?),
         })
     }
 }
@@ -150,8 +237,6 @@ fn scaled(size: u32, by: f64, bounds: &Bounds) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{Epoch, Outcome};
     use proptest::prelude::*;

@@ -14,7 +14,9 @@ pub struct Counters {
     pub bytes_sent: u64,
     /// Items that the backend took.
     pub items_delivered: u64,
-    /// Attempts by [`FlushReason::index`].
+    /// Of the attempts, those with a batch that had been sent before, whole or as part of another.
+    pub resent: u64,
+    /// The other attempts, by [`FlushReason::index`].
     pub by_reason: [u64; FlushReason::ALL.len()],
     /// Attempts answered, by [`Outcome::index`].
     pub by_outcome: [u64; Outcome::LABELS.len()],

@@ -90,6 +90,17 @@ pub struct Cut {
     pub reason: FlushReason,
 }
 
+/// Whether a batch that was cut before may leave again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resend {
+    /// Now.
+    Now,
+    /// Not before this moment.
+    At(Moment),
+    /// Not before another attempt has been answered.
+    AfterAnswer,
+}
+
 /// The edges to look out for. Any answer, flush, drain, pause or feedback is an edge as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
@@ -179,25 +190,57 @@ impl Engine {
 
     /// The batch that [`Step::Send`] asked for is leaving, with these many items and bytes.
     pub fn sent(&mut self, now: Moment, cut: Cut, items: u32, bytes: u64) -> Ticket {
-        self.advance(now);
         self.hurry.left(u64::from(items));
+        self.leave(now, cut.items_max, items, bytes, Some(cut.reason))
+    }
+
+    fn leave(
+        &mut self,
+        now: Moment,
+        target: u32,
+        items: u32,
+        bytes: u64,
+        reason: Option<FlushReason>,
+    ) -> Ticket {
+        self.advance(now);
         let slot = self.capacity.sent(self.now, self.plan.concurrency);
         let sent = Sent {
             at: self.now,
             epoch: self.plan.epoch,
-            target: cut.items_max,
+            target,
             items,
             bytes,
             in_flight: self.capacity.in_flight(),
-            full: matches!(cut.reason, FlushReason::Size | FlushReason::Bytes),
+            full: matches!(reason, Some(FlushReason::Size | FlushReason::Bytes)),
         };
         self.counters.attempts += 1;
         self.counters.items_sent += u64::from(items);
         self.counters.bytes_sent += bytes;
-        self.counters.by_reason[cut.reason.index()] += 1;
+        match reason {
+            Some(reason) => self.counters.by_reason[reason.index()] += 1,
+            None => self.counters.resent += 1,
+        }
         let change = self.controller.sent(&sent);
         self.apply(change);
         Ticket { sent, slot, delivered_before: self.counters.items_delivered }
+    }
+
+    /// Whether a batch that was cut before may leave again now: it occupies a slot and keeps the
+    /// pace like any other, but nothing of the queue. [`Engine::pause`] does not concern it: whoever
+    /// pauses sends the probes.
+    pub fn may_resend(&mut self, now: Moment) -> Resend {
+        self.advance(now);
+        match self.capacity.admission(self.now, &self.plan) {
+            Admission::Now => Resend::Now,
+            Admission::At(at) => Resend::At(at),
+            Admission::AfterAnswer => Resend::AfterAnswer,
+        }
+    }
+
+    /// A batch, or a part of one, that was cut and sent before is leaving again. It is never full,
+    /// so that no controller takes it for fresh load, and it left the queue for no reason.
+    pub fn resent(&mut self, now: Moment, items: u32, bytes: u64) -> Ticket {
+        self.leave(now, self.plan.batch_size, items, bytes, None)
     }
 
     /// An attempt was answered; `queue_items` wait meanwhile. Returns what it taught.

@@ -40,10 +40,28 @@ const ROWS: &[Row] = &[
     Row("sinks.sqlite.queue_items", "200000", ["1", "1000000000"], ["0", "1000000001"]),
     Row("sinks.sqlite.queue_bytes", "64 MiB", ["1 B", "64 GiB"], ["0", "65 GiB"]),
     Row("sinks.sqlite.weight", "1.0", ["0.1", "100"], ["0.09", "101"]),
+    Row("sinks.sqlite.breaker.failures", "5", ["1", "1000"], ["0", "1001"]),
+    Row("sinks.sqlite.breaker.open", "1 s", ["1 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("sinks.sqlite.breaker.open_max", "4 s", ["1 ms", "1 d"], ["0 s", "25 h"]),
+    Row("sinks.sqlite.breaker.probes", "3", ["1", "100"], ["0", "101"]),
+    Row("sinks.sqlite.retry.first", "50 ms", ["1 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("sinks.sqlite.retry.max", "5 s", ["50 ms", "1 h"], ["49 ms", "3601 s"]),
+    Row("sinks.sqlite.retry.attempts", "null", ["1", "1000000"], ["0", "1000001"]),
+    Row("sinks.sqlite.retry.age", "null", ["1 ms", "36500 d"], ["0 s", "36501 d"]),
+    Row("sinks.sqlite.retry.budget", "0.2", ["0", "10"], ["-1", "11"]),
+    Row("sinks.sqlite.retry.budget_per_second", "10.0", ["0.01", "1000000"], ["0", "1000001"]),
+    Row("dead_letters.max_items", "100000", ["1", "10000000"], ["0", "10000001"]),
+    Row("dead_letters.max_bytes", "1 GiB", ["64 KiB", "1 TiB"], ["1", "2 TiB"]),
     Row("sinks.sqlite.controller.step", "10", ["1", "100000"], ["0", "100001"]),
     Row("sinks.sqlite.controller.decrease", "0.9", ["0.1", "0.99"], ["0", "1"]),
     Row("sinks.sqlite.controller.startup", "2.0", ["1", "4"], ["0.9", "4.1"]),
     Row("sinks.sqlite.controller.interval", "5 s", ["1 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("sinks.sqlite.controller.size_min", "50", ["1", "5000"], ["0", "1000001"]),
+    Row("sinks.sqlite.controller.size_max", "5000", ["50", "1000000"], ["49", "1000001"]),
+    Row("sinks.sqlite.controller.learning_rate", "0.1", ["1e-6", "1e3"], ["0", "1001"]),
+    Row("sinks.sqlite.controller.step_max", "0.2", ["0.01", "1"], ["0", "1.1"]),
+    Row("sinks.sqlite.controller.memory_max", "0.8", ["0.01", "1"], ["0", "1.1"]),
+    Row("sinks.sqlite.controller.cpu_max", "0.9", ["0.01", "1"], ["0", "1.1"]),
     Row("sinks.sqlite.controller.factor", "0.2", ["0.01", "0.9"], ["0.009", "0.91"]),
     Row("sinks.sqlite.controller.window", "10", ["1", "1000"], ["0", "1001"]),
     Row("sinks.sqlite.controller.grow_below", "0.3", ["0", "0.7"], ["-0.1", NONE]),
@@ -98,7 +116,11 @@ fn descriptions_state_the_most_that_is_allowed() {
 fn a_class_has_the_bounds_of_a_sink() {
     for Row(path, _, _, outside) in ROWS {
         let path = path.replace("sinks.sqlite.", "classes.read.");
-        if !path.starts_with("classes") || path.contains("busy_") || path.contains("retention") {
+        if !path.starts_with("classes")
+            || ["busy_", "retention", "breaker", "retry.first", "retry.max", "retry.budget"]
+                .iter()
+                .any(|own| path.contains(own))
+        {
             continue;
         }
         for value in outside.iter().filter(|value| **value != NONE) {
@@ -117,8 +139,7 @@ fn every_default_is_the_one_stated() {
         // The controller's own settings show once it is chosen.
         let text = match path.rsplit_once('.') {
             Some((parent, field)) if parent.ends_with("controller") => {
-                let aimd = ["step", "decrease", "startup"].contains(&field);
-                let name = if aimd { "aimd" } else { "load_score" };
+                let name = controller_with(field);
                 format!("sinks: {{ sqlite: {{ controller: {name} }} }}")
             }
             _ => String::new(),
@@ -146,6 +167,10 @@ fn every_default_is_the_one_stated() {
             "log.level=info",
             "sinks.sqlite.controller.name=aimd",
             "sinks.sqlite.path=null",
+            "sinks.sqlite.retry.overloaded=retry",
+            "sinks.sqlite.retry.rejected=dead_letter",
+            "sinks.sqlite.retry.timed_out=retry",
+            "sinks.sqlite.retry.too_large=dead_letter",
             "sinks.sqlite.type=sqlite",
         ]
     );

@@ -67,10 +67,11 @@ data_dir: ''
         format!("4:19: http.header_timeout is 5, but must be {duration}"),
         "5:20: http.connections_max is many, but must be a whole number, at most 4294967295".into(),
         "6:11: http.listen is a list, but must be a single value".into(),
-        "9:11: sinks.a.type is sqlit, but must be one of `sqlite`, `blackhole` (did you mean `sqlite`?)".into(),
-        "10:17: sinks.a.controller is imd, but must be one of `aimd`, `fixed`, `load_score` (did \
-         you mean `aimd`?)"
-            .into(),
+        "9:11: sinks.a.type is sqlit, but must be one of `sqlite`, `http`, `file`, `stdout`, `blackhole` (did you mean `sqlite`?)".into(),
+        format!(
+            "10:17: sinks.a.controller is imd, but must be one of {} (did you mean `aimd`?)",
+            tidegate::ControllerSettings::NAMES.map(|name| format!("`{name}`")).join(", ")
+        ),
         "11:11: sinks.a.pace is fast, but must be a number".into(),
         "12:17: sinks.a.batch_size is 500, but must be a mapping like `{ initial: 500, min: 1, \
          max: 20000 }`"

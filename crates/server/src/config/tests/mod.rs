@@ -5,6 +5,7 @@ mod forms;
 mod invariants;
 mod odds;
 mod schemas;
+mod sinks;
 mod whole;
 
 use super::*;
@@ -46,13 +47,21 @@ fn file_with(path: &str, value: &str) -> String {
         let mut level = serde_json::Map::new();
         if part == "controller" {
             let fields = tree.as_object_mut().unwrap();
-            // Those of `aimd`, also when misspelt.
-            let aimd = fields.keys().any(|key| key.starts_with("st") || key.starts_with("de"));
-            let name = if aimd { "aimd" } else { "load_score" };
+            let name = controller_with(fields.keys().next().unwrap());
             fields.entry("name").or_insert_with(|| name.into());
         }
         level.insert(part.to_owned(), tree);
         tree = level.into();
     }
     tree.to_string()
+}
+
+/// A controller that has this setting, also when it is misspelt.
+fn controller_with(field: &str) -> &'static str {
+    match field {
+        "memory_max" | "cpu_max" => "adaptive",
+        "size_min" | "size_max" | "learning_rate" | "step_max" => "gradient",
+        field if field.starts_with("st") || field.starts_with("de") => "aimd",
+        _ => "load_score",
+    }
 }

@@ -3,6 +3,9 @@
 use super::*;
 use serde_json::Value;
 
+/// A sink of another type than the default one, with no more than it needs.
+const HTTP_SINK: &str = "sinks: { a: { type: http, url: http://a } }";
+
 /// The schema at `node`, with references followed.
 fn resolved<'s>(root: &'s Value, node: &'s Value) -> Vec<&'s Value> {
     let mut found = vec![node];
@@ -37,7 +40,13 @@ fn paths(text: &str) -> Vec<String> {
 #[test]
 fn the_schema_has_every_setting_described() {
     let schema = schema();
-    let texts = ["", "sinks: { a: { controller: load_score } }", "classes: { read: {} }"];
+    let texts = [
+        "",
+        "sinks: { a: { controller: load_score } }",
+        "classes: { read: {} }",
+        HTTP_SINK,
+        "sinks: { a: { type: file } }",
+    ];
     for path in texts.into_iter().flat_map(paths) {
         let field = at(&schema, &path).unwrap_or_else(|| panic!("{path} is not in the schema"));
         let tag = path.ends_with(".type") || path.ends_with("controller.name");
@@ -56,17 +65,30 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("log", ""),
         ("classes.c", ""),
         ("classes.c.batch_size", ""),
-        ("sinks.s", ""),
+        ("sinks.s", "sqlite"),
+        ("sinks.s", "http"),
+        ("sinks.s", "file"),
         ("sinks.s.retention", ""),
+        ("sinks.s.rotation", "file"),
         ("sinks.s.batch_size", ""),
+        ("sinks.s.breaker", ""),
+        ("sinks.s.retry", ""),
+        ("classes.c.retry", ""),
+        ("dead_letters", ""),
         ("sinks.s.controller", "load_score"),
         ("sinks.s.controller", "aimd"),
+        ("sinks.s.controller", "gradient"),
+        ("sinks.s.controller", "adaptive"),
+        ("sinks.s.controller", "vegas"),
     ];
     for (path, tag) in groups {
         let unknown = if path.is_empty() { "zz".to_owned() } else { format!("{path}.zz") };
         let mut text = file_with(&unknown, "1");
         if !tag.is_empty() {
             text = text.replace("load_score", tag);
+        }
+        if ["sqlite", "http", "file"].contains(&tag) {
+            text = text.replace(r#""s":{"#, &format!(r#""s":{{"type":"{tag}","#));
         }
         let found = problems(&text);
         let ProblemKind::Unknown { known, .. } = &found[0].kind else { panic!("{found:?}") };
@@ -75,13 +97,19 @@ fn the_reader_knows_every_field_of_the_schema() {
             .iter()
             .filter(|part| {
                 // Of the parts that depend on a tag, only the one in question.
-                let of = |name: &str| part["properties"]["name"]["const"] == name;
                 let own = |marker: &str| part["properties"].get(marker).is_some();
-                match tag {
-                    "aimd" => !of("load_score") && !own("window"),
-                    "load_score" => !of("aimd") && !own("step"),
-                    _ => true,
-                }
+                let owner = match part["properties"]["name"]["const"].as_str() {
+                    Some(name) => name,
+                    None if own("startup") => "aimd",
+                    None if own("factor") => "load_score",
+                    None if own("learning_rate") => "gradient",
+                    None if own("memory_max") => "adaptive",
+                    None if own("busy_timeout") => "sqlite",
+                    None if own("method") => "http",
+                    None if own("fsync") => "file",
+                    None => tag,
+                };
+                tag.is_empty() || owner == tag
             })
             .flat_map(|part| part["properties"].as_object().into_iter().flat_map(|p| p.keys()))
             .map(String::as_str)
@@ -116,15 +144,19 @@ fn every_object_is_closed() {
     }
     let mut open = Vec::new();
     walk("", &schema(), &mut open);
+    open.retain(|path| !path.starts_with("/$defs/ControllerConfig/anyOf/1/anyOf/"));
+    open.retain(|path| !path.starts_with("/$defs/SinkConfig/anyOf/"));
     // These are parts of an object that is closed as a whole.
     assert_eq!(
         open,
         [
             "/$defs/AimdConfig",
-            "/$defs/ControllerConfig/anyOf/1/anyOf/0",
+            "/$defs/FileConfig",
+            "/$defs/GradientConfig",
+            "/$defs/HttpSinkConfig",
             "/$defs/LoadScoreConfig",
-            "/$defs/SinkConfig/anyOf/1",
             "/$defs/SqliteConfig",
+            "/$defs/StrategyConfig",
         ]
     );
 }
@@ -132,19 +164,24 @@ fn every_object_is_closed() {
 #[test]
 fn descriptions_state_the_default_in_force() {
     let schema = schema();
-    for text in ["", "sinks: { sqlite: { controller: load_score } }"] {
+    let load_score = "sinks: { sqlite: { controller: load_score } }";
+    for text in ["", load_score, HTTP_SINK, "sinks: { a: { type: file } }"] {
         for setting in load(text).unwrap().effective() {
             let description = at(&schema, &setting.path).unwrap()["description"].as_str();
             let value = setting.value.as_str().map_or_else(
                 || setting.value.to_string().trim_end_matches(".0").to_owned(),
                 str::to_owned,
             );
-            let tag = ["type", "controller.name", "http.token", "classes"];
-            if tag.iter().any(|tag| setting.path.ends_with(tag)) || value == "[]" {
+            let tag = ["type", "controller.name", "http.token", "classes", ".url"];
+            if tag.iter().any(|tag| setting.path.ends_with(tag)) || value == "[]" || value == "{}" {
                 continue;
             }
             let description = description.unwrap().replace(',', "");
-            let expected = format!("Default {value}");
+            let is_four = text == HTTP_SINK && setting.path.ends_with("concurrency");
+            let expected = match value.as_str() {
+                "4" if is_four => "of HTTP sinks 4".to_owned(),
+                value => format!("Default {value}"),
+            };
             assert!(description.contains(&expected), "{}: {expected}: {description}", setting.path);
         }
     }

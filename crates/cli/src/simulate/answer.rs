@@ -1,0 +1,95 @@
+//! What is told at the end? A table and verdicts, or JSON; if asked, decisions and a report.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+use tidegate_sim::suite::{self, Study, Yardstick};
+use tidegate_sim::{Contender, Group, Run, claims, decisions, judge, report, table};
+
+use super::args::{Format, SimulateArgs};
+use super::error::SimulateError;
+use super::question::Question;
+
+pub(super) fn write(
+    args: &SimulateArgs,
+    question: &Question,
+    study: &Study,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    if let Some(path) = &args.report {
+        let page = report::page(study, &question.controllers, &question.options)?;
+        std::fs::write(path, page)
+            .map_err(|source| SimulateError::Report { path: path.clone(), source })?;
+    }
+    match args.format {
+        Format::Json => json(args, question, study, out),
+        Format::Table => text(args, question, study, out),
+    }
+}
+
+fn json(
+    args: &SimulateArgs,
+    question: &Question,
+    study: &Study,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut rows = serde_json::to_value(&study.rows)?;
+    if args.timeline {
+        let runs = typical(question, study)?;
+        for (row, (.., run)) in rows.as_array_mut().into_iter().flatten().zip(runs) {
+            if let Value::Object(row) = row {
+                row.insert("timeline".into(), json!(decisions::steps(&run.history)));
+            }
+        }
+    }
+    Ok(writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?)
+}
+
+fn text(
+    args: &SimulateArgs,
+    question: &Question,
+    study: &Study,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut first = true;
+    for group in Group::ALL {
+        let rows: Vec<_> = study.rows.iter().filter(|row| row.group == group).cloned().collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let seeds = question.options.seeds;
+        let plural = if seeds == 1 { "" } else { "s" };
+        writeln!(out, "{}{}, {seeds} seed{plural}\n", if first { "" } else { "\n" }, group.title())?;
+        table::write(out, &rows)?;
+        if group == Group::Claims {
+            writeln!(out)?;
+            claims::write(out, &rows)?;
+        }
+        first = false;
+    }
+    judge::write(out, study, &question.controllers)?;
+    if args.timeline {
+        for (yardstick, contender, run) in typical(question, study)? {
+            writeln!(out)?;
+            let title =
+                format!("{}, {}, seed {}", yardstick.entry.scenario.name, contender.name, run.seed);
+            decisions::write(out, &title, &run)?;
+        }
+    }
+    Ok(())
+}
+
+/// The most typical run of each row, again.
+fn typical<'a>(
+    question: &Question,
+    study: &'a Study,
+) -> anyhow::Result<Vec<(&'a Yardstick, Contender, Run)>> {
+    let mut runs = Vec::new();
+    for yardstick in &study.yardsticks {
+        for contender in suite::field(&yardstick.entry, &question.controllers) {
+            let run = suite::play(&yardstick.entry.scenario, &contender, yardstick.typical_seed)?;
+            runs.push((yardstick, contender, run));
+        }
+    }
+    Ok(runs)
+}

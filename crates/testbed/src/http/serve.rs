@@ -1,0 +1,315 @@
+//! How is one request answered?
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+use super::behaviour::{Answers, Behaviour, Deed, Dice, Poison, Rate, Reply, Service};
+use super::body::{self, Item};
+use super::ledger::{Received, Shared};
+
+/// What all connections share.
+pub(super) struct Server {
+    pub(super) ledger: Shared,
+    state: Mutex<State>,
+}
+
+struct State {
+    behaviour: Behaviour,
+    script: VecDeque<Deed>,
+    dice: Dice,
+    /// Tokens that are left, and when they were counted.
+    tokens: Option<(f64, Instant)>,
+    workers: Arc<Semaphore>,
+    /// Answers that were given, by key.
+    answered: BTreeMap<String, Reply>,
+}
+
+impl State {
+    fn new(behaviour: Behaviour) -> Self {
+        let workers = behaviour.service.map_or(0, |service| service.workers as usize);
+        Self {
+            script: VecDeque::new(),
+            dice: Dice::new(behaviour.random.as_ref().map_or(0, |random| random.seed)),
+            tokens: None,
+            workers: Arc::new(Semaphore::new(workers)),
+            answered: BTreeMap::new(),
+            behaviour,
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn new(behaviour: Behaviour) -> Self {
+        Self { ledger: Shared::default(), state: Mutex::new(State::new(behaviour)) }
+    }
+
+    pub(super) fn script(&self, deeds: impl IntoIterator<Item = Deed>) {
+        self.state().script.extend(deeds);
+    }
+
+    pub(super) fn behave(&self, behaviour: Behaviour) {
+        let mut state = self.state();
+        let answered = std::mem::take(&mut state.answered);
+        *state = State { answered, ..State::new(behaviour) };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next deed, and the behaviour it happens under.
+    fn next(&self) -> (Deed, Behaviour) {
+        let mut state = self.state();
+        let behaviour = state.behaviour.clone();
+        let deed = state.script.pop_front().or_else(|| {
+            let random = behaviour.random.as_ref()?;
+            state.dice.deed(random)
+        });
+        (deed.unwrap_or(Deed::Take), behaviour)
+    }
+
+    /// Takes a token, or says how long it is until there is one.
+    fn token(&self, rate: Rate) -> Result<(), Duration> {
+        let now = now();
+        let mut state = self.state();
+        let (left, at) = state.tokens.unwrap_or((rate.burst, now));
+        let left = (left + now.duration_since(at).as_secs_f64() * rate.per_second).min(rate.burst);
+        let is_there = left >= 1.0;
+        state.tokens = Some((if is_there { left - 1.0 } else { left }, now));
+        let missing = Duration::from_secs_f64((1.0 - left).max(0.0) / rate.per_second);
+        if is_there { Ok(()) } else { Err(missing) }
+    }
+
+    /// Works on a request of so many items, once a worker is free.
+    async fn work(&self, service: Service, items: u64) {
+        let workers = Arc::clone(&self.state().workers);
+        let _worker = workers.acquire_owned().await;
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        tokio::time::sleep(service.base + service.per_item * items).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<ReplyBody>, Dropped> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+        let (deed, behaviour) = self.next();
+        if behaviour.only_counts {
+            return Ok(self.count(&body));
+        }
+        let read = body::unpacked(&head.headers, &body)
+            .map_err(|error| error.to_string())
+            .and_then(|plain| body::items(&head.headers, &plain));
+        let text = |value: &hyper::header::HeaderValue| {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        };
+        let headers = head.headers.iter();
+        let received = Received {
+            line: format!("{} {}", head.method, head.uri),
+            headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
+            ids: read.iter().flatten().map(|(id, _)| id.clone()).collect(),
+            status: 0,
+        };
+        let key = received.key().to_owned();
+        let place = self.ledger.write(|ledger| {
+            ledger.request_count += 1;
+            ledger.body_bytes += body.len() as u64;
+            ledger.requests.push(received);
+            ledger.requests.len() - 1
+        });
+        let reply = match read {
+            // What it cannot read is our own fault: no script may hide it.
+            Err(why) => (Reply::status(400).body(format!("unreadable: {why}")), false),
+            Ok(items) => self.act(deed, &behaviour, &key, &items, body.len() as u64).await?,
+        };
+        let (reply, is_cut) = reply;
+        self.ledger.write(|ledger| {
+            if let Some(received) = ledger.requests.get_mut(place) {
+                received.status = reply.status;
+            }
+        });
+        response(reply, is_cut)
+    }
+
+    /// What becomes of a request, and whether its answer is cut.
+    async fn act(
+        &self,
+        deed: Deed,
+        behaviour: &Behaviour,
+        key: &str,
+        items: &[Item],
+        bytes: u64,
+    ) -> Result<(Reply, bool), Dropped> {
+        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
+        match &deed {
+            // Who looks at keys does not refuse what it has taken.
+            Deed::Refuse(_) if known.is_some() => {}
+            Deed::Refuse(reply) => return Ok((reply.clone(), false)),
+            Deed::Drop => return Err(Dropped),
+            Deed::Hang => std::future::pending().await,
+            Deed::Slow(wait) => tokio::time::sleep(*wait).await,
+            Deed::Take | Deed::TakeAndDrop | Deed::TakeAndCut => {}
+        }
+        if let Some(rate) = behaviour.rate
+            && let Err(wait) = self.token(rate)
+        {
+            let reply = Reply::status(429);
+            // Whole seconds are all the header can say.
+            let seconds = wait.as_secs_f64().ceil().to_string();
+            let reply = if rate.says_when { reply.header("Retry-After", &seconds) } else { reply };
+            return Ok((reply, false));
+        }
+        if behaviour.body_bytes_max.is_some_and(|max| bytes > max) {
+            return Ok((Reply::status(413), false));
+        }
+        if let Some(service) = behaviour.service {
+            self.work(service, items.len() as u64).await;
+        }
+        let reply = known.unwrap_or_else(|| self.take(behaviour, key, items));
+        match deed {
+            Deed::TakeAndDrop => Err(Dropped),
+            Deed::TakeAndCut => Ok((reply.body("half of what was to be sai"), true)),
+            _ => Ok((reply, false)),
+        }
+    }
+
+    /// Takes the items that are no poison.
+    fn take(&self, behaviour: &Behaviour, key: &str, items: &[Item]) -> Reply {
+        let poison = behaviour.poison.as_ref();
+        let bad = |item: &Item| poison.filter(|poison| is_poison(poison, item));
+        if behaviour.answers == Answers::Status
+            && let Some((item, poison)) = items.iter().find_map(|item| Some((item, bad(item)?)))
+        {
+            return Reply::status(poison.status).body(format!("cannot take {}", item.0));
+        }
+        self.ledger.write(|ledger| {
+            for (id, text) in items.iter().filter(|item| bad(item).is_none()) {
+                ledger.take(id, text);
+            }
+        });
+        let status = |item| bad(item).map_or(201, |poison| poison.status);
+        let error = |status| if status < 300 { json!(null) } else { json!({"reason": "poison"}) };
+        let listed = items.iter().map(|item| (&item.0, status(item)));
+        let reply = match behaviour.answers {
+            Answers::Status => Reply::status(200),
+            Answers::Listed => {
+                let element =
+                    |(id, status)| json!({"id": id, "status": status, "error": error(status)});
+                let elements: Vec<_> = listed.map(element).collect();
+                Reply::status(207).body(json!(elements).to_string())
+            }
+            Answers::Bulk => {
+                let element = |(id, status)| json!({"create": {"_id": id, "status": status, "error": error(status)}});
+                let errors = listed.clone().any(|(_, status)| status >= 300);
+                let elements: Vec<_> = listed.map(element).collect();
+                Reply::status(200).body(json!({"errors": errors, "items": elements}).to_string())
+            }
+        };
+        self.state().answered.insert(key.to_owned(), reply.clone());
+        reply
+    }
+
+    fn count(&self, body: &[u8]) -> Response<ReplyBody> {
+        let lines = body.iter().filter(|byte| **byte == b'\n').count();
+        self.ledger.write(|ledger| {
+            ledger.request_count += 1;
+            ledger.body_bytes += body.len() as u64;
+            ledger.item_count += lines as u64;
+        });
+        Response::new(ReplyBody { rest: None, cut: Cut::Never })
+    }
+}
+
+fn is_poison(poison: &Poison, (_, text): &Item) -> bool {
+    text.contains(&poison.marker)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a rate is a rate in real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// The connection is to be closed without a word.
+#[derive(Debug, thiserror::Error)]
+#[error("dropped on purpose")]
+pub(super) struct Dropped;
+
+fn response(reply: Reply, is_cut: bool) -> Result<Response<ReplyBody>, Dropped> {
+    let mut builder = Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        builder = builder.header(name, value);
+    }
+    let cut = if is_cut { Cut::Soon } else { Cut::Never };
+    builder.body(ReplyBody { rest: Some(reply.body.into()), cut }).map_err(|_| Dropped)
+}
+
+/// A body that may end in the middle.
+pub(super) struct ReplyBody {
+    rest: Option<Bytes>,
+    cut: Cut,
+}
+
+/// When a body breaks off.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    Never,
+    Soon,
+    Now,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Dropped;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        match (self.rest.take().filter(|rest| !rest.is_empty()), self.cut) {
+            (Some(rest), _) => Poll::Ready(Some(Ok(Frame::data(rest)))),
+            (None, Cut::Never) => Poll::Ready(None),
+            (None, Cut::Soon) => {
+                // What was said so far is sent only when there is nothing more to say for now.
+                self.cut = Cut::Now;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, Cut::Now) => Poll::Ready(Some(Err(Dropped))),
+        }
+    }
+}
+
+/// Serves one connection until it ends.
+pub(super) async fn connection(
+    server: Arc<Server>,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+) -> Result<(), Infallible> {
+    let service = service_fn(move |request| {
+        let server = Arc::clone(&server);
+        async move { server.answer(request).await }
+    });
+    let builder = hyper::server::conn::http1::Builder::new();
+    // How a connection ends is the client's business; what counts is in the ledger.
+    let _ = match tls {
+        None => builder.serve_connection(TokioIo::new(stream), service).await,
+        Some(tls) => match tls.accept(stream).await {
+            Ok(stream) => builder.serve_connection(TokioIo::new(stream), service).await,
+            Err(_) => return Ok(()),
+        },
+    };
+    Ok(())
+}

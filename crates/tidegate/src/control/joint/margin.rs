@@ -1,0 +1,123 @@
+//! How far below the target must the usual latency be? As far as its spread demands, and a little
+//! more or less as misses tell.
+//!
+//! The spread is that of logarithms of successive latencies, so a slow drift is none of it. 2.33
+//! spreads leave one in a hundred above the target if nothing is odd; what is odd (stalls, tails)
+//! is learnt: a miss moves the margin up by a step, a hit down by so much that one miss in
+//! about 140 is the balance. Only batches of the plan in force teach; a stall that hits every
+//! attempt in flight is one miss.
+
+use crate::{Moment, Sample};
+
+/// The margin and what it is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Margin {
+    spread: f64,
+    last: Option<f64>,
+    heard: f64,
+    extra: f64,
+    missed_at: Option<Moment>,
+}
+
+/// Spreads between the usual latency and the target.
+const SPREADS: f64 = 2.33;
+/// What a miss adds.
+const STEP: f64 = 0.03;
+/// The share of misses at which the margin rests.
+const MISSES: f64 = 0.007;
+
+impl Default for Margin {
+    fn default() -> Self {
+        Self { spread: 0.15, last: None, heard: 0.0, extra: 0.03, missed_at: None }
+    }
+}
+
+impl Margin {
+    /// How far the usual latency is to stay below the target, as a logarithm.
+    pub(super) fn get(&self) -> f64 {
+        (SPREADS * self.spread + self.extra).clamp(0.02, 1.6)
+    }
+
+    /// The spread of a latency, as a logarithm.
+    pub(super) const fn spread(&self) -> f64 {
+        self.spread
+    }
+
+    /// A full batch of the plan in force took exp(`ln_latency`); `late` or not.
+    pub(super) fn learn(&mut self, sample: &Sample, ln_latency: f64, late: bool) {
+        if let Some(last) = self.last.replace(ln_latency) {
+            // The mean distance of two draws is 2 ÷ √π spreads.
+            let found = (ln_latency - last).abs().min(1.2) * 0.886;
+            self.heard += 1.0;
+            let weight = (1.0 / (self.heard + 4.0)).max(0.02);
+            self.spread = (self.spread + weight * (found - self.spread)).clamp(0.003, 0.6);
+        }
+        if !late {
+            self.extra -= STEP * MISSES / (1.0 - MISSES);
+        } else if self.missed_at.is_none_or(|at| sample.sent.at >= at) {
+            self.missed_at = Some(sample.at);
+            self.extra += STEP;
+        }
+        self.extra = self.extra.clamp(-self.spread, 1.2);
+    }
+
+    /// What comes next has nothing to do with what came before.
+    pub(super) const fn break_off(&mut self) {
+        self.last = None;
+    }
+
+    /// What misses taught, to be given back if they turn out to be a change of the backend.
+    pub(super) const fn taught(&self) -> f64 {
+        self.extra
+    }
+
+    /// Forgets what was taught since.
+    pub(super) const fn unlearn(&mut self, taught: f64) {
+        self.extra = taught;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Outcome;
+    use crate::control::tests::sample;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Invariant: the margin is finite and keeps between its ends, whatever happens.
+        #[test]
+        fn the_margin_keeps_its_ends(
+            batches in proptest::collection::vec((1..100_000u64, any::<bool>()), 0..300),
+        ) {
+            let mut margin = Margin::default();
+            for (at, (ms, late)) in batches.into_iter().enumerate() {
+                let one = sample(at as u64, ms, 10, Outcome::Ok);
+                margin.learn(&one, (ms as f64 / 1e3).ln(), late);
+                prop_assert!((0.02..=1.6).contains(&margin.get()));
+            }
+        }
+    }
+
+    #[test]
+    fn it_rests_where_one_in_a_hundred_and_forty_three_is_late() {
+        let mut margin = Margin::default();
+        for at in 0..14_300 {
+            let one = sample(at * 200, 100, 10, Outcome::Ok);
+            margin.learn(&one, 0.0, at % 143 == 0);
+        }
+        // The spread is gone, what is left was taught: a hundred misses and their hits.
+        let moved = margin.extra - 0.03;
+        assert!(moved.abs() < 0.04, "{moved}");
+    }
+
+    #[test]
+    fn a_stall_that_hits_all_in_flight_is_one_miss() {
+        let mut margin = Margin::default();
+        let before = margin.extra;
+        for _ in 0..8 {
+            margin.learn(&sample(0, 500, 10, Outcome::Ok), 0.0, true);
+        }
+        assert!((margin.extra - before - STEP).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,437 @@
+//! Which size and how many at once? Both, from what full batches take: the default controller.
+//!
+//! It is made of small machines, each in its own file and each of use alone:
+//!
+//! | machine | question |
+//! |---|---|
+//! | `startup` | what is the right order of magnitude? |
+//! | `size` | how large may a batch be, so that it takes what is allowed? |
+//! | `margin` | how far below the target is what is allowed? |
+//! | `rounds` | has the backend changed, or was it one stall? |
+//! | `search` | would another concurrency, or a smaller size, deliver more? |
+//! | `hindsight` | were smaller batches faster on the way? |
+//! | `duel`, `arm` | is one plan better than another? |
+//! | `bound` | how many items does the backend take at most? |
+//!
+//! The base is an integrator of the batch size under the target, which is what is hard to beat on
+//! real databases. Everything else acts rarely, within the target, and may be left out
+//! ([`Parts`]). Batches that were not full teach nothing; neither do those of another epoch, and
+//! what a duel tries teaches the base nothing.
+
+mod arm;
+mod bound;
+mod duel;
+mod hindsight;
+mod margin;
+mod rounds;
+mod search;
+mod size;
+mod startup;
+mod words;
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::Controller;
+use crate::error::{SettingError, within};
+use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
+use bound::SizeBound;
+use duel::{Point, Step};
+use hindsight::Hindsight;
+use margin::Margin;
+use rounds::{Rounds, Said};
+use search::{Axis, Room, Search};
+use size::Size;
+use startup::{Answer, Next, Startup};
+
+/// How the joint controller moves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Attempt latency that a batch should stay under, 1 ms to 1 h. Default 100 ms.
+    pub target: Duration,
+    /// Which machines are at work. Default all.
+    pub parts: Parts,
+}
+
+/// The machines that can be left out, to see what each is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each switches one machine")]
+pub struct Parts {
+    /// Doubling at the beginning.
+    pub startup: bool,
+    /// Learning the margin from misses.
+    pub margin: bool,
+    /// Jumping when the backend has changed.
+    pub rounds: bool,
+    /// Asking about concurrency.
+    pub concurrency: bool,
+    /// Asking about smaller batches.
+    pub ceiling: bool,
+    /// Remembering which sizes were faster on the way.
+    pub hindsight: bool,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            startup: true,
+            margin: true,
+            rounds: true,
+            concurrency: true,
+            ceiling: true,
+            hindsight: true,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { target: Duration::from_millis(100), parts: Parts::default() }
+    }
+}
+
+/// Batch size and concurrency together.
+#[derive(Debug, Clone)]
+pub struct Joint {
+    settings: Settings,
+    bounds: Bounds,
+    plan: Plan,
+    ln_target: f64,
+    size: Size,
+    concurrency: f64,
+    margin: Margin,
+    bound: SizeBound,
+    rounds: Rounds,
+    startup: Option<Startup>,
+    search: Search,
+    hindsight: Hindsight,
+    /// Answers of this epoch that still had neighbours of another.
+    skip: f64,
+    /// What misses had taught when all was well.
+    taught: f64,
+    /// Timeouts since the last usual round.
+    timeouts: u32,
+}
+
+/// A full batch of the plan in force, as the machines see it.
+struct Answered {
+    /// Items delivered in time.
+    timely: f64,
+    seconds: f64,
+    ln_latency: f64,
+    /// How far the latency is below what is allowed, as a logarithm.
+    room: f64,
+    late: bool,
+    /// The logarithm of the items that were sent.
+    ln_sent: f64,
+}
+
+impl Joint {
+    /// The controller, beginning with the plan `first`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] when a setting is out of its range.
+    pub fn new(settings: Settings, first: Plan, bounds: Bounds) -> Result<Self, SettingError> {
+        within("target_ms", settings.target.as_secs_f64() * 1e3, 1.0..=3_600_000.0)?;
+        let margin = Margin::default();
+        Ok(Self {
+            bounds,
+            plan: first,
+            ln_target: settings.target.as_secs_f64().ln(),
+            size: Size::new(f64::from(first.batch_size).ln()),
+            concurrency: first.concurrency,
+            taught: margin.taught(),
+            margin,
+            bound: SizeBound::default(),
+            rounds: Rounds::default(),
+            startup: settings.parts.startup.then(Startup::new),
+            search: Search::default(),
+            hindsight: Hindsight::default(),
+            skip: 0.0,
+            timeouts: 0,
+            settings,
+        })
+    }
+
+    /// The logarithm of what the usual batch may take, in seconds.
+    fn ln_allowed(&self) -> f64 {
+        self.ln_target - self.margin.get()
+    }
+
+    /// The logarithm of the largest size.
+    fn ln_most(&self) -> f64 {
+        let most = f64::from(self.bounds.batch_size_max);
+        let most = self.bound.most().map_or(most, |bound| bound.min(most)).max(1.0).ln();
+        self.search.ceiling().map_or(most, |ceiling| ceiling.min(most))
+    }
+
+    fn ln_least(&self) -> f64 {
+        f64::from(self.bounds.batch_size_min).ln()
+    }
+
+    /// The plan of the arm in force; a new epoch unless only the size moved a little.
+    fn ask(&mut self, fresh: bool, reason: impl Into<Cow<'static, str>>) -> Option<Change> {
+        let (least, most) = (self.ln_least(), self.ln_most());
+        self.size.hold_within(least, most.max(least));
+        let base = Point { ln_size: self.size.ln(), concurrency: self.concurrency };
+        let duel = self.search.duel().map(|(_, duel)| duel);
+        let point = duel.map_or(base, |duel| duel.point(self.size.ln(), duel.is_other()));
+        if fresh {
+            self.skip = point.concurrency.ceil();
+            self.margin.break_off();
+            self.plan.epoch = self.plan.epoch.next();
+        }
+        let concurrency = point.concurrency.min(self.bounds.concurrency_max);
+        self.plan = Plan { batch_size: self.whole(point.ln_size), concurrency, ..self.plan };
+        Some(Change { plan: self.plan, reason: reason.into() })
+    }
+
+    fn whole(&self, ln_size: f64) -> u32 {
+        let (least, most) = (self.bounds.batch_size_min, self.bounds.batch_size_max);
+        let most = self.bound.most().map_or(f64::from(most), |bound| bound.min(f64::from(most)));
+        let size = ln_size.exp().min(most).max(f64::from(least)).floor();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two u32")]
+        let size = size as u32;
+        size
+    }
+
+    fn starting(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
+        let answer = Answer {
+            items: answer.timely,
+            seconds: answer.seconds,
+            ln_allowed: self.ln_allowed(),
+            at_bound: self.size.ln() >= self.ln_most() - 1e-9,
+            concurrency: self.concurrency,
+            concurrency_max: self.bounds.concurrency_max,
+        };
+        let next = self.startup.as_mut()?.push(&answer);
+        match next {
+            Next::Go => None,
+            Next::Grow => {
+                self.size.set(self.size.ln() + std::f64::consts::LN_2);
+                self.ask(true, words::doubled(sample))
+            }
+            Next::Widen(to) => {
+                self.concurrency = to;
+                self.ask(true, words::widened(to))
+            }
+            Next::Done(to, gain) => {
+                let tried = std::mem::replace(&mut self.concurrency, to);
+                self.startup = None;
+                self.rounds.restart(sample.at);
+                self.size.set(self.size.ln());
+                self.search.give_up(sample.at + Duration::from_millis(50));
+                self.ask(true, words::started(to, tried, gain))
+            }
+        }
+    }
+
+    /// What a slow or quick round says; a change if the backend has changed.
+    fn watch(&mut self, sample: &Sample, room: f64) -> Option<Change> {
+        if !self.settings.parts.rounds {
+            return None;
+        }
+        match self.rounds.push(sample, room, self.plan.concurrency) {
+            Said::Nothing => None,
+            Said::Usual => {
+                (self.taught, self.timeouts) = (self.margin.taught(), 0);
+                None
+            }
+            Said::Slow => None,
+            Said::Changed(by) => {
+                if let Some(change) = self.slow_in_duel(sample) {
+                    return Some(change);
+                }
+                let by = by.max(-1.4);
+                self.margin.unlearn(self.taught);
+                self.size.jump(by);
+                self.hindsight.forget();
+                let wait = self.settings.target.max(Duration::from_millis(250)) * 4;
+                self.search.restart(sample.at + wait);
+                self.rounds.restart(sample.at);
+                let said = words::jumped(sample, by, std::mem::take(&mut self.timeouts));
+                self.ask(true, said)
+            }
+        }
+    }
+
+    /// Slow rounds while an arm was tried are that arm's, where they may be.
+    fn slow_in_duel(&mut self, sample: &Sample) -> Option<Change> {
+        let (axis, duel) = self.search.duel()?;
+        match (axis, duel.is_other()) {
+            (_, true) => self.decide(sample, false, -0.7),
+            (Axis::Smaller, false) => self.decide(sample, true, 0.7),
+            _ => None,
+        }
+    }
+
+    /// A batch of a duel's arm; those of the base arm still teach the base.
+    fn dueling(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
+        let ln_size = self.size.ln();
+        let (_, duel) = self.search.duel_mut()?;
+        let slots = duel.point(ln_size, duel.is_other()).concurrency.floor();
+        if f64::from(sample.sent.in_flight) < slots {
+            return None;
+        }
+        let of_base = !duel.is_other() && !duel.is_skipping();
+        match duel.push(answer.timely, answer.seconds) {
+            Step::Go if of_base => {
+                self.teach(sample, answer);
+                self.follow(sample)
+            }
+            Step::Go => None,
+            Step::Switch => {
+                let said = words::switched(duel, ln_size);
+                self.rounds.restart(sample.at);
+                self.ask(true, said)
+            }
+            Step::Done { won, gain } => self.decide(sample, won, gain),
+        }
+    }
+
+    /// Puts the result of a duel into force.
+    fn decide(&mut self, sample: &Sample, won: bool, gain: f64) -> Option<Change> {
+        let was_other = self.search.duel()?.1.is_other();
+        let found = self.search.conclude(sample.at, self.size.ln(), won, gain)?;
+        if won {
+            self.hindsight.forget();
+            self.concurrency = found.other.concurrency;
+            self.size.set(found.other.ln_size);
+        }
+        self.rounds.restart(sample.at);
+        self.ask(was_other || won, words::found(&found))
+    }
+
+    /// A batch of the plan in force moves the margin and the size.
+    fn teach(&mut self, sample: &Sample, answer: &Answered) {
+        let &Answered { timely, seconds, ln_latency, room, late, ln_sent } = answer;
+        if self.settings.parts.margin {
+            self.margin.learn(sample, ln_latency, late);
+        }
+        self.hindsight.push(ln_sent, timely, seconds);
+        self.size.vote(ln_sent, ln_sent + room - self.size.ln(), self.concurrency);
+        let (least, most) = (self.ln_least(), self.ln_most());
+        self.size.hold_within(least, most.max(least));
+    }
+
+    /// The plan follows the size when that has moved enough to be worth a decision.
+    fn follow(&mut self, sample: &Sample) -> Option<Change> {
+        let size = self.whole(self.size.ln());
+        let moved = (f64::from(size) / f64::from(self.plan.batch_size)).ln().abs();
+        if moved < 0.03 || size == self.plan.batch_size {
+            return None;
+        }
+        let said = words::moved(sample, size, self.plan.batch_size, self.ln_allowed().exp());
+        self.ask(false, said)
+    }
+
+    /// Asks whether another plan is better, if the size has settled or is in doubt.
+    fn question(&mut self, sample: &Sample) -> Option<Change> {
+        let at_most = self.size.ln() >= self.ln_most() - 0.01;
+        let parts = self.settings.parts;
+        let base = Point { ln_size: self.size.ln(), concurrency: self.concurrency };
+        let room = Room {
+            concurrency_max: if parts.concurrency { self.bounds.concurrency_max } else { 0.0 },
+            ln_size_min: self.ln_least(),
+            slack: if at_most { self.size.error() } else { 0.0 },
+            spread: self.margin.spread(),
+            better: if parts.hindsight { self.hindsight.better(base.ln_size) } else { None },
+        };
+        let error = self.size.error();
+        let settled = error.abs() < 0.15 || (at_most && error > 0.0);
+        let doubtful = room.better.is_some() && self.search.is_doubtful(base.ln_size, &room);
+        if !(settled || doubtful) {
+            return None;
+        }
+        let (axis, other) = self.search.begin(sample.at, base, &room)?;
+        self.ask(true, words::asked(axis, &base, &other))
+    }
+
+    /// A full batch of the plan in force was answered, or given up.
+    fn learn(&mut self, sample: &Sample) -> Option<Change> {
+        let seconds = sample.latency.as_secs_f64().max(1e-6);
+        let ln_latency = seconds.ln();
+        let late = ln_latency > self.ln_target;
+        let delivered = f64::from(sample.outcome.delivered(sample.sent.items));
+        let answer = Answered {
+            timely: if late { 0.0 } else { delivered },
+            seconds,
+            ln_latency,
+            room: self.ln_allowed() - ln_latency,
+            late,
+            ln_sent: f64::from(sample.sent.items.max(1)).ln(),
+        };
+        if self.startup.is_some() {
+            return self.starting(sample, &answer);
+        }
+        if let Some(change) = self.watch(sample, answer.room) {
+            return Some(change);
+        }
+        if self.search.duel().is_some() {
+            return self.dueling(sample, &answer);
+        }
+        if self.skip > 0.0 {
+            self.skip -= 1.0;
+            return None;
+        }
+        self.teach(sample, &answer);
+        let asked = if self.search.is_due(sample.at) { self.question(sample) } else { None };
+        asked.or_else(|| self.follow(sample))
+    }
+
+    fn too_large(&mut self, sample: &Sample) -> Option<Change> {
+        self.bound.refuse(f64::from(sample.sent.items));
+        let most = self.ln_most();
+        if f64::from(sample.sent.items).ln() < self.size.ln().min(most) {
+            return None;
+        }
+        self.search.give_up(sample.at + Duration::from_millis(200));
+        if let Some(startup) = &mut self.startup {
+            startup.again(self.concurrency);
+        }
+        self.ask(true, words::too_large(sample.sent.items, most.exp()))
+    }
+}
+
+impl Controller for Joint {
+    fn name(&self) -> &'static str {
+        "joint"
+    }
+
+    fn start(&mut self, _now: Moment) -> Plan {
+        self.plan
+    }
+
+    fn sample(&mut self, sample: &Sample) -> Option<Change> {
+        match sample.outcome {
+            Outcome::TooLarge => return self.too_large(sample),
+            Outcome::Throttled { .. } => {
+                self.search.give_up(sample.at + Duration::from_secs(1));
+                return None;
+            }
+            Outcome::Rejected | Outcome::Unreachable | Outcome::Overloaded => return None,
+            Outcome::TimedOut => self.timeouts += 1,
+            Outcome::Ok | Outcome::Partial { .. } => {
+                self.bound.took(f64::from(sample.sent.items));
+            }
+        }
+        if !sample.sent.full || sample.sent.epoch != self.plan.epoch {
+            return None;
+        }
+        self.learn(sample)
+    }
+
+    fn paused(&mut self, now: Moment) {
+        self.search.give_up(now);
+    }
+
+    fn resumed(&mut self, now: Moment) -> Option<Change> {
+        self.search.give_up(now + Duration::from_millis(500));
+        self.rounds.restart(now);
+        if let Some(startup) = &mut self.startup {
+            startup.again(self.concurrency);
+        }
+        self.ask(true, "goes on as before the pause")
+    }
+}

@@ -1,0 +1,111 @@
+//! Has the backend become slow, or was it one stall? A change shows in two rounds in a row.
+//!
+//! A round is as many answers as are in flight, to attempts that left after the round before was
+//! over; its median is one observation, however many attempts a stall hit. A first slow round may
+//! be a stall, and the size moves little. A second one, whose attempts left after the first was
+//! over, is a change: then the size jumps by what the median implies, and what the slow rounds
+//! taught the margin is taken back. A backend that has become faster needs no jump: the votes of
+//! many quick answers raise the size soon enough, and a jump into the unknown is what hurts.
+
+use crate::{Moment, Sample};
+
+/// Rounds so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rounds {
+    implied: [f64; Self::MOST],
+    count: usize,
+    began: Moment,
+    slow: u32,
+}
+
+/// What a round says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Said {
+    /// It is not over.
+    Nothing,
+    /// It was as usual.
+    Usual,
+    /// It was slow, the first one: maybe a stall.
+    Slow,
+    /// The backend has changed: the size that its median implies is so far from the one in force.
+    Changed(f64),
+}
+
+/// A round whose median implies so much less, as a logarithm, is slow.
+const SLOW: f64 = -0.35;
+
+impl Rounds {
+    const MOST: usize = 16;
+
+    /// An answer of the plan in force; `implied` as for [`Size::vote`](super::size::Size::vote).
+    pub(super) fn push(&mut self, sample: &Sample, implied: f64, slots: f64) -> Said {
+        if sample.sent.at < self.began {
+            return Said::Nothing;
+        }
+        if let Some(place) = self.implied.get_mut(self.count) {
+            *place = implied;
+            self.count += 1;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "2 to 16")]
+        let needed = slots.ceil().clamp(2.0, 16.0) as usize;
+        if self.count < needed {
+            return Said::Nothing;
+        }
+        let median = self.median();
+        self.begin(sample.at);
+        self.slow = if median < SLOW { self.slow + 1 } else { 0 };
+        match self.slow {
+            0 => Said::Usual,
+            1 => Said::Slow,
+            _ => {
+                self.slow = 0;
+                Said::Changed(median)
+            }
+        }
+    }
+
+    /// Begins a round with what leaves from now on.
+    pub(super) const fn begin(&mut self, now: Moment) {
+        (self.count, self.began) = (0, now);
+    }
+
+    /// Begins anew, and forgets slow rounds.
+    pub(super) const fn restart(&mut self, now: Moment) {
+        self.begin(now);
+        self.slow = 0;
+    }
+
+    fn median(&mut self) -> f64 {
+        let round = self.implied.get_mut(..self.count).unwrap_or(&mut []);
+        round.sort_unstable_by(f64::total_cmp);
+        round.get(round.len() / 2).copied().unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Outcome;
+    use crate::control::tests::sample;
+
+    fn play(rounds: &mut Rounds, at: u64, implied: f64) -> Said {
+        let mut said = Said::Nothing;
+        for _ in 0..4 {
+            said = rounds.push(&sample(at, 50, 10, Outcome::Ok), implied, 4.0);
+        }
+        said
+    }
+
+    #[test]
+    fn one_slow_round_is_a_stall_and_two_are_a_change() {
+        let mut rounds = Rounds::default();
+        assert_eq!(play(&mut rounds, 0, 0.1), Said::Usual);
+        assert_eq!(play(&mut rounds, 100, -1.0), Said::Slow);
+        assert_eq!(play(&mut rounds, 200, 0.0), Said::Usual);
+        assert_eq!(play(&mut rounds, 300, -1.0), Said::Slow);
+        // All that were in flight when the first was over are still the same stall.
+        assert_eq!(play(&mut rounds, 310, -1.0), Said::Nothing);
+        assert_eq!(play(&mut rounds, 400, -1.2), Said::Changed(-1.2));
+        assert_eq!(play(&mut rounds, 500, -1.2), Said::Slow);
+    }
+}

@@ -1,0 +1,89 @@
+//! How large may a batch be? Each full batch says: so much as would have taken what is allowed.
+//!
+//! A batch of b items that took L of L* allowed implies a size of b · L* ÷ L. The size moves a
+//! small part of the way there, as logarithms, so that no single batch decides. The part is small
+//! where many attempts are in flight, because they all vote. What was sent before the size last
+//! moved is judged by the size it had: a late answer is no reason to overshoot.
+
+/// A batch raises the size to at most this above its own, as a logarithm.
+const FURTHEST: f64 = 0.35;
+
+/// The size, as a logarithm.
+#[derive(Debug, Clone)]
+pub(super) struct Size {
+    ln: f64,
+    /// What batches lately implied above or below the size, as a logarithm.
+    error: f64,
+}
+
+impl Size {
+    pub(super) const fn new(ln: f64) -> Self {
+        Self { ln, error: 1.0 }
+    }
+
+    pub(super) const fn ln(&self) -> f64 {
+        self.ln
+    }
+
+    /// How far the implied size has been from the size lately; 0 when it has settled.
+    pub(super) const fn error(&self) -> f64 {
+        self.error
+    }
+
+    /// A batch of the size `sent` implies one that is `implied` above this one, both as logarithms;
+    /// `slots` attempts vote. None raises the size far above its own, of which nothing is known.
+    pub(super) fn vote(&mut self, sent: f64, implied: f64, slots: f64) {
+        self.error += 0.1 * (implied.clamp(-1.0, 1.0) - self.error);
+        let part = (0.4 / slots.max(1.0)).min(0.12);
+        // Far away there is no doubt about the direction.
+        let part =
+            if implied.abs() > 0.4 && self.error * implied > 0.0 { 2.0 * part } else { part };
+        let to = self.ln + part * implied.clamp(-1.0, 0.5);
+        self.ln = to.min(self.ln.max(sent + FURTHEST));
+    }
+
+    /// Moves by that much at once.
+    pub(super) fn jump(&mut self, by: f64) {
+        self.ln += by;
+        self.error = 0.0;
+    }
+
+    /// The size is this now, and not settled.
+    pub(super) const fn set(&mut self, ln: f64) {
+        self.ln = ln;
+        self.error = 0.5;
+    }
+
+    pub(super) fn hold_within(&mut self, least: f64, most: f64) {
+        self.ln = self.ln.min(most).max(least);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Invariant: one batch moves the size by at most a quarter, whatever it implies.
+        #[test]
+        fn one_batch_decides_little(implied in -50.0..50.0f64, slots in 0.01..1000.0f64) {
+            let mut size = Size::new(7.0);
+            size.vote(7.0, implied, slots);
+            prop_assert!((size.ln() - 7.0).abs() <= 0.24 + 1e-9);
+        }
+    }
+
+    #[test]
+    fn it_settles_where_a_batch_takes_what_is_allowed() {
+        let mut size = Size::new(100f64.ln());
+        for _ in 0..200 {
+            // 2 ms and 20 µs an item, of 60 ms allowed.
+            let took: f64 = 0.002 + 20e-6 * size.ln().exp();
+            size.vote(size.ln(), (0.060 / took).ln(), 4.0);
+        }
+        let found = size.ln().exp();
+        assert!((found - 2900.0).abs() < 60.0, "{found}");
+        assert!(size.error().abs() < 0.05);
+    }
+}

@@ -1,0 +1,170 @@
+//! How does one get from a guess to the right order of magnitude? Twice the size until that brings
+//! little, then twice the concurrency until that does.
+//!
+//! The size comes first, because a fixed cost that dominates hides what concurrency does; and it
+//! stops early, where two doublings bring less than half of what they could, because small batches
+//! answer soon: the doublings of concurrency after that cost little time, and the target is far.
+//! The rest of the way is the size's own.
+
+use super::arm::Arm;
+
+/// The way so far.
+#[derive(Debug, Clone)]
+pub(super) struct Startup {
+    phase: Phase,
+    arm: Arm,
+    skip: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Phase {
+    /// Doubling the size, with the rates of the last two.
+    Grow([Option<f64>; 2]),
+    /// Doubling the concurrency; this was the rate before, and the concurrency.
+    Widen(f64, f64),
+}
+
+/// What to do after a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Next {
+    /// Go on.
+    Go,
+    /// Double the size.
+    Grow,
+    /// Take this concurrency, and go on.
+    Widen(f64),
+    /// Take this concurrency; it is over. Twice as many brought so much more, as a logarithm.
+    Done(f64, f64),
+}
+
+/// Two doublings of the size that bring less than this, as a logarithm, bring little.
+const LITTLE: f64 = 0.5;
+/// A doubling of concurrency that brings this, as a logarithm, is kept.
+const MUCH: f64 = 0.3;
+/// One that brings this is kept in half.
+const SOME: f64 = 0.15;
+
+/// What the startup needs to know of a batch.
+pub(super) struct Answer {
+    /// Items delivered in time.
+    pub(super) items: f64,
+    pub(super) seconds: f64,
+    /// The logarithm of what is allowed, in seconds.
+    pub(super) ln_allowed: f64,
+    /// Whether the size is as large as it may be.
+    pub(super) at_bound: bool,
+    pub(super) concurrency: f64,
+    pub(super) concurrency_max: f64,
+}
+
+impl Startup {
+    pub(super) fn new() -> Self {
+        Self { phase: Phase::Grow([None, None]), arm: Arm::default(), skip: 0.0 }
+    }
+
+    /// Begins the round again: the plan is another one, for whatever reason.
+    pub(super) fn again(&mut self, concurrency: f64) {
+        (self.arm, self.skip) = (Arm::default(), concurrency.ceil() - 1.0);
+    }
+
+    /// A full batch was answered.
+    pub(super) fn push(&mut self, answer: &Answer) -> Next {
+        if self.skip > 0.0 {
+            self.skip -= 1.0;
+            return Next::Go;
+        }
+        self.arm.push(answer.items, answer.seconds);
+        let c = answer.concurrency;
+        let room = answer.ln_allowed - self.arm.mean().max(1e-6).ln();
+        let tight = room < 0.3;
+        let needed = match self.phase {
+            _ if tight => c.ceil().max(2.0),
+            Phase::Grow(_) => c.ceil().max(3.0),
+            Phase::Widen(..) => c.ceil().max(8.0),
+        };
+        if self.arm.batches() < needed {
+            return Next::Go;
+        }
+        let rate = self.arm.ln_rate() + c.ln();
+        match self.phase {
+            Phase::Grow([before, last]) => {
+                let flat = before.is_some_and(|before| rate - before < LITTLE);
+                let grows = !flat && !tight && room > 0.7 && !answer.at_bound;
+                // The doubling of concurrency is held against this rate: a few batches more.
+                if !grows && !tight && self.arm.batches() < 8.0 {
+                    return Next::Go;
+                }
+                if grows {
+                    self.phase = Phase::Grow([last, Some(rate)]);
+                    self.again(c);
+                    return Next::Grow;
+                }
+                self.widen(rate, answer, 0.0)
+            }
+            Phase::Widen(before, was) => {
+                let gain = rate - before;
+                let in_doubt = (0.1..0.5).contains(&gain);
+                if in_doubt && !tight && self.arm.batches() < 2.0 * needed {
+                    return Next::Go;
+                }
+                if gain > MUCH && room > 0.0 {
+                    return self.widen(rate, answer, gain);
+                }
+                let kept = if gain > SOME { (was * 1.4).round() } else { was };
+                Next::Done(kept.min(answer.concurrency_max), gain)
+            }
+        }
+    }
+
+    fn widen(&mut self, rate: f64, answer: &Answer, gain: f64) -> Next {
+        let (c, most) = (answer.concurrency, answer.concurrency_max);
+        let twice = (2.0 * c).min(most);
+        if c < 1.0 || twice < 1.2 * c {
+            return Next::Done(c, gain);
+        }
+        self.phase = Phase::Widen(rate, c);
+        self.again(twice);
+        Next::Widen(twice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays against a backend of that many cores, 2 ms and 20 µs an item, with 60 ms allowed.
+    fn play(cores: f64, most: f64) -> (f64, f64, u32) {
+        let (mut size, mut c, mut startup) = (10.0, 1.0, Startup::new());
+        for batches in 1..10_000 {
+            let slowdown = f64::max(1.0, c / cores);
+            let seconds: f64 = (0.002 + 20e-6 * size) * slowdown;
+            let answer = Answer {
+                items: size,
+                seconds,
+                ln_allowed: 0.06f64.ln(),
+                at_bound: false,
+                concurrency: c,
+                concurrency_max: most,
+            };
+            match startup.push(&answer) {
+                Next::Go => {}
+                Next::Grow => size *= 2.0,
+                Next::Widen(to) => c = to,
+                Next::Done(to, _) => return (size, to, batches),
+            }
+        }
+        panic!("a startup without an end");
+    }
+
+    #[test]
+    fn it_finds_the_order_of_magnitude_in_few_batches() {
+        let (size, c, batches) = play(1.0, 64.0);
+        assert!((160.0..=640.0).contains(&size) && c == 1.0, "{size} {c}");
+        assert!(batches < 60, "{batches}");
+        assert_eq!(play(4.0, 64.0).1, 4.0);
+        assert_eq!(play(16.0, 64.0).1, 16.0);
+        assert_eq!(play(64.0, 8.0).1, 8.0);
+        // Half-way between two doublings it takes half of the last.
+        assert_eq!(play(5.5, 64.0).1, 8.0);
+    }
+}

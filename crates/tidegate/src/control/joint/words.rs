@@ -1,0 +1,112 @@
+//! How is a decision said? In a sentence: what was seen, and what follows.
+//!
+//! Nothing here is called unless a plan changes: steady batches make no text.
+
+use std::borrow::Cow;
+
+use super::duel::{Duel, Point};
+use super::search::{Axis, Found};
+use crate::Sample;
+
+type Text = Cow<'static, str>;
+
+fn percent(gain: f64) -> f64 {
+    gain.exp_m1().abs() * 100.0
+}
+
+fn better_or_worse(gain: f64) -> String {
+    let share = percent(gain);
+    if share < 0.5 {
+        "as good".to_owned()
+    } else if gain > 1.5 {
+        "many times faster".to_owned()
+    } else if gain > 0.0 {
+        format!("{share:.0} % faster")
+    } else {
+        format!("{share:.0} % slower")
+    }
+}
+
+pub(super) fn doubled(sample: &Sample) -> Text {
+    let (items, took) = (sample.sent.items, sample.latency);
+    format!("doubled: a full batch of {items} took {took:.1?}, and larger ones still pay").into()
+}
+
+pub(super) fn widened(to: f64) -> Text {
+    format!("trying {to} in flight: twice as many, to see what concurrency brings").into()
+}
+
+pub(super) fn started(to: f64, tried: f64, gain: f64) -> Text {
+    if to == tried {
+        return format!("kept {to} in flight: as many as are allowed").into();
+    }
+    format!("kept {to} in flight: {tried} was {}", better_or_worse(gain)).into()
+}
+
+pub(super) fn moved(sample: &Sample, to: u32, from: u32, allowed_s: f64) -> Text {
+    let verb = if to > from { "raised" } else { "lowered" };
+    let (items, took) = (sample.sent.items, sample.latency.as_secs_f64() * 1e3);
+    let allowed = allowed_s * 1e3;
+    format!(
+        "{verb}: full batches of about {items} take {took:.1} ms, and {allowed:.1} ms are aimed at"
+    )
+    .into()
+}
+
+pub(super) fn jumped(sample: &Sample, by: f64, timeouts: u32) -> Text {
+    let factor = by.exp();
+    let verb = if by < 0.0 { "cut" } else { "raised" };
+    if timeouts > 0 {
+        let after = sample.latency;
+        return format!("{verb} × {factor:.2}: {timeouts} timeouts after {after:.1?}").into();
+    }
+    let speed = if by < 0.0 { "slower" } else { "faster" };
+    let took = sample.latency;
+    format!("{verb} × {factor:.2}: two rounds in a row were {speed}, the last took {took:.1?}")
+        .into()
+}
+
+pub(super) fn asked(axis: Axis, base: &Point, other: &Point) -> Text {
+    let (c, size) = (other.concurrency, other.ln_size.exp());
+    match axis {
+        Axis::More | Axis::Fewer => {
+            format!("trying {c} in flight for a moment, instead of {}", base.concurrency).into()
+        }
+        Axis::Smaller => {
+            format!("trying {size:.0} items for a moment: are smaller ones faster?").into()
+        }
+        Axis::Larger => {
+            format!("trying {size:.0} items for a moment: are larger ones as fast?").into()
+        }
+    }
+}
+
+pub(super) fn switched(duel: &Duel, ln_size: f64) -> Text {
+    let Point { ln_size, concurrency } = duel.point(ln_size, duel.is_other());
+    let size = ln_size.exp();
+    if duel.is_other() {
+        format!("trying {size:.0} × {concurrency} again").into()
+    } else {
+        format!("back to {size:.0} × {concurrency}, to compare").into()
+    }
+}
+
+pub(super) fn found(found: &Found) -> Text {
+    let said = better_or_worse(found.gain);
+    let (base, other) = (found.base.concurrency, found.other.concurrency);
+    let (size, other_size) = (found.base.ln_size.exp(), found.other.ln_size.exp());
+    match (found.axis, found.won) {
+        (Axis::More | Axis::Fewer, true) => {
+            format!("{other} in flight instead of {base}: {said}").into()
+        }
+        (Axis::More | Axis::Fewer, false) => {
+            format!("kept {base} in flight: {other} was {said}").into()
+        }
+        (_, true) => format!("about {other_size:.0} items instead of {size:.0}: {said}").into(),
+        (_, false) => format!("kept about {size:.0} items: {other_size:.0} was {said}").into(),
+    }
+}
+
+pub(super) fn too_large(items: u32, most: f64) -> Text {
+    format!("at most {most:.0} items: {items} were refused as too large").into()
+}
