@@ -76,7 +76,12 @@ pub const CLAIMS: [Claim; 11] = [
     claim("CPU −30 %", "claim_cost", Measure::Busy, Holds::LessBy(0.3)),
 ];
 
-const fn claim(says: &'static str, scenario: &'static str, measure: Measure, holds: Holds) -> Claim {
+const fn claim(
+    says: &'static str,
+    scenario: &'static str,
+    measure: Measure,
+    holds: Holds,
+) -> Claim {
     Claim { says, scenario, measure, holds }
 }
 
@@ -203,7 +208,8 @@ pub fn figures(rows: &[Row]) -> Vec<Figure> {
 
 fn figure(claim: Claim, fixed: &Row, row: &Row) -> Figure {
     let (base, ours) = (claim.measure.of(fixed), claim.measure.of(row));
-    let change = base.zip(ours).filter(|(base, _)| *base > 0.0).map(|(base, ours)| ours / base - 1.0);
+    let change =
+        base.zip(ours).filter(|(base, _)| *base > 0.0).map(|(base, ours)| ours / base - 1.0);
     let holds = match claim.holds {
         Holds::MoreBy(share) => change.is_some_and(|change| change >= share),
         // Nothing can be less than no error at all.
@@ -242,8 +248,17 @@ pub fn write(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
             if figure.holds { "yes" } else { "no" }.to_owned(),
         ]
     });
-    let heads =
-        ["claim", "scenario", "measured", "static plan", "static", "controller", "ours", "change", "holds"];
+    let heads = [
+        "claim",
+        "scenario",
+        "measured",
+        "static plan",
+        "static",
+        "controller",
+        "ours",
+        "change",
+        "holds",
+    ];
     crate::table::markdown(out, &heads, &lines.collect::<Vec<_>>())
 }
 

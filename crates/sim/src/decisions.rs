@@ -81,7 +81,7 @@ impl Kind {
             words: decision
                 .reason
                 .split(|c: char| !c.is_alphabetic())
-                .filter(|word| word.len() > 2)
+                .filter(|word| word.chars().count() > 2)
                 .collect::<Vec<_>>()
                 .join(" "),
         }
@@ -112,8 +112,7 @@ pub fn write(out: &mut impl Write, title: &str, run: &Run) -> io::Result<()> {
     let widths = [0, 1, 2, 3, 4].map(width);
     let [time, who, from, to, count] = widths;
     for [a, b, c, d, e, f] in std::iter::once(&heads).chain(&lines) {
-        let line =
-            format!("  {a:>time$}  {b:who$}  {c:>from$}  →  {d:>to$}  {e:>count$}  {f}");
+        let line = format!("  {a:>time$}  {b:who$}  {c:>from$}  →  {d:>to$}  {e:>count$}  {f}");
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())

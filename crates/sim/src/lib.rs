@@ -70,8 +70,8 @@ mod world;
 
 pub use contender::Contender;
 pub use oracle::{Cache, Effort, Oracle};
+pub use row::Row;
 pub use run::{Run, run};
 pub use scenario::{Scenario, ScenarioError};
-pub use row::Row;
 pub use selection::{Entry, Group, Suite};
 pub use suite::{Options, Study, study, suite};

@@ -222,7 +222,9 @@ fn all_runs(
 ) -> Result<Vec<Summary>, SuiteError> {
     let pairs: Vec<_> = contenders
         .iter()
-        .flat_map(|(index, contender)| (0..options.seeds).map(move |seed| (*index, contender, seed)))
+        .flat_map(|(index, contender)| {
+            (0..options.seeds).map(move |seed| (*index, contender, seed))
+        })
         .collect();
     let total = pairs.len();
     let done = |done| progress(Progress { stage: Stage::Runs, done, total });

@@ -23,7 +23,15 @@ const HEADS: [&str; 13] = [
 
 /// Columns that hold words, not numbers.
 const WORDS: [&str; 10] = [
-    "scenario", "controller", "claim", "measured", "static plan", "holds", "judged", "group", "asked",
+    "scenario",
+    "controller",
+    "claim",
+    "measured",
+    "static plan",
+    "holds",
+    "judged",
+    "group",
+    "asked",
     "decided by",
 ];
 
@@ -54,8 +62,12 @@ pub fn markdown(out: &mut impl Write, heads: &[&str], lines: &[Vec<String>]) -> 
         let cells = lines.iter().filter_map(|line| line.get(column));
         cells.map(|cell| cell.chars().count()).fold(head.chars().count(), usize::max)
     };
-    let columns: Vec<(usize, bool)> =
-        heads.iter().enumerate().map(width).zip(heads.iter().map(|head| WORDS.contains(head))).collect();
+    let columns: Vec<(usize, bool)> = heads
+        .iter()
+        .enumerate()
+        .map(width)
+        .zip(heads.iter().map(|head| WORDS.contains(head)))
+        .collect();
     let heads: Vec<String> = heads.iter().map(|&head| head.to_owned()).collect();
     let rules: Vec<String> = columns.iter().map(|column| rule(*column)).collect();
     for line in [&heads, &rules].into_iter().chain(lines) {

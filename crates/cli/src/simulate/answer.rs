@@ -59,7 +59,12 @@ fn text(
         }
         let seeds = question.options.seeds;
         let plural = if seeds == 1 { "" } else { "s" };
-        writeln!(out, "{}{}, {seeds} seed{plural}\n", if first { "" } else { "\n" }, group.title())?;
+        writeln!(
+            out,
+            "{}{}, {seeds} seed{plural}\n",
+            if first { "" } else { "\n" },
+            group.title()
+        )?;
         table::write(out, &rows)?;
         if group == Group::Claims {
             writeln!(out)?;

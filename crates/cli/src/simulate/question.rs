@@ -33,8 +33,12 @@ impl Question {
         };
         let (names, after) = split(&args.controller);
         let controllers = controllers(&names)?;
-        let files: Vec<&Path> =
-            args.files.iter().map(PathBuf::as_path).chain(after.into_iter().map(Path::new)).collect();
+        let files: Vec<&Path> = args
+            .files
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(after.into_iter().map(Path::new))
+            .collect();
         let entries = entries(args, &files, draw)?;
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = match &args.threads {
@@ -86,11 +90,7 @@ fn controllers(typed: &[&str]) -> Result<Vec<&'static str>, SimulateError> {
     Ok(found)
 }
 
-fn entries(
-    args: &SimulateArgs,
-    files: &[&Path],
-    draw: Draw,
-) -> Result<Vec<Entry>, SimulateError> {
+fn entries(args: &SimulateArgs, files: &[&Path], draw: Draw) -> Result<Vec<Entry>, SimulateError> {
     let suite = match &args.suite {
         None if files.is_empty() => Some(Suite::Canonical),
         None => None,
@@ -141,7 +141,8 @@ const ALIKE: f64 = 0.7;
 
 fn unknown(flag: &'static str, value: &str, known: &[&str]) -> SimulateError {
     let alike = known.iter().map(|name| (strsim::jaro_winkler(value, name), name));
-    let nearest = alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > ALIKE);
+    let nearest =
+        alike.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > ALIKE);
     let meant = nearest.map_or_else(String::new, |(_, name)| format!(" (did you mean {name}?)"));
     SimulateError::Name { flag, value: value.to_owned(), known: known.join(", "), meant }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidegate_journal::Journal;
 use tidegate_sinks::file::FileSink;
 use tidegate_sinks::http::HttpSink;
+use tidegate_sinks::postgres::PostgresSink;
 use tidegate_sinks::sqlite::{self, SqliteSink};
 use tidegate_sinks::stdout::StdoutSink;
 use tidegate_sinks::{Blackhole, Origin, Sink};
@@ -32,6 +33,11 @@ pub(super) async fn open(
             SinkKind::Sqlite(sqlite) => {
                 let settings = sqlite_settings(config, name, sqlite);
                 Arc::new(SqliteSink::start(settings).map_err(failed)?)
+            }
+            SinkKind::Postgres(postgres) => {
+                let setting = |source| StartError::Setting { sink: name.clone(), source };
+                let settings = postgres.settings(name).map_err(setting)?;
+                Arc::new(PostgresSink::start(settings).map_err(failed)?)
             }
             SinkKind::Http(http) => Arc::new(HttpSink::start(http.settings(name)).map_err(failed)?),
             SinkKind::File(file) => {

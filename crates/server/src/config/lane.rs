@@ -24,8 +24,9 @@ pub struct LaneConfig {
     /// How long the oldest event may wait for company while an attempt could leave, up to 1 h.
     /// Default 0 s: batches fill while earlier ones are on their way.
     pub linger: Span,
-    /// Attempts in flight, 0.01 to 1,024; SQLite, files and standard output at most 1; below 1 it
-    /// means pauses between attempts. Default 1, of HTTP sinks 4.
+    /// Attempts in flight, 0.01 to 1,024; SQLite, files and standard output at most 1, PostgreSQL
+    /// at most its `connections`; below 1 it means pauses between attempts. Default 1, of HTTP
+    /// sinks 4, of PostgreSQL 2.
     #[schemars(range(min = 0.01, max = 1024.0))]
     pub concurrency: f64,
     /// Attempts a second at most, 0.001 to 10⁹: for an API that limits requests, its limit. Default

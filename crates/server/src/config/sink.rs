@@ -11,7 +11,9 @@ use super::check::Check;
 use super::defaults;
 use super::file_sink::FileConfig;
 use super::http_sink::HttpSinkConfig;
+use super::intake::IntakeConfig;
 use super::lane::LaneConfig;
+use super::postgres::PostgresConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
 use super::units::Span;
@@ -23,6 +25,9 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// Which events it gets, and how many may wait for it.
+    #[serde(flatten)]
+    pub intake: IntakeConfig,
     /// When it counts as away.
     pub breaker: BreakerConfig,
     /// How its lanes batch.
@@ -36,6 +41,8 @@ pub struct SinkConfig {
 pub enum SinkKind {
     /// An SQLite database on this machine, exactly once.
     Sqlite(SqliteConfig),
+    /// A PostgreSQL database, exactly once.
+    Postgres(Box<PostgresConfig>),
     /// An HTTP API, at least once.
     Http(Box<HttpSinkConfig>),
     /// A file of lines of JSON on this machine, at least once.
@@ -95,18 +102,21 @@ impl SqliteConfig {
 }
 
 impl SinkKind {
-    /// Attempts in flight that the backend takes at most, where that is in its nature: SQLite has
-    /// one writer.
+    /// Attempts in flight that the backend takes at most: SQLite has one writer, PostgreSQL as many
+    /// as connections are allowed. It is what [`Limits`](tidegate_sinks::Limits) says of the sink
+    /// once there is one.
     #[must_use]
-    pub const fn concurrency_max(&self) -> Option<f64> {
+    pub fn concurrency_max(&self) -> Option<f64> {
         match self {
             Self::Sqlite(_) | Self::File(_) | Self::Stdout {} => Some(1.0),
+            Self::Postgres(postgres) => Some(f64::from(postgres.connections)),
             Self::Http(_) | Self::Blackhole {} => None,
         }
     }
 
     pub(super) fn check(&self, path: &str, check: &mut Check) {
         match self {
+            Self::Postgres(postgres) => postgres.check(path, check),
             Self::Http(http) => http.check(path, check),
             Self::File(file) => file.check(path, check),
             Self::Sqlite(_) | Self::Stdout {} | Self::Blackhole {} => {}
@@ -139,6 +149,7 @@ impl SinkKind {
 #[derive(Clone, Copy)]
 enum Type {
     Sqlite,
+    Postgres,
     Http,
     File,
     Stdout,
@@ -149,6 +160,7 @@ impl Leaf for Type {
     fn read(text: &str) -> Result<Self, Cow<'static, str>> {
         let types = [
             ("sqlite", Self::Sqlite),
+            ("postgres", Self::Postgres),
             ("http", Self::Http),
             ("file", Self::File),
             ("stdout", Self::Stdout),
@@ -160,7 +172,7 @@ impl Leaf for Type {
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, breaker, lane } = self;
+        let Self { kind, intake, breaker, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -171,6 +183,12 @@ impl Section for SinkConfig {
                 fields.section("retention", retention);
             }
             (Type::Sqlite, kind) => *kind = SinkKind::default(),
+            (Type::Postgres, kind) => {
+                let mut postgres = PostgresConfig::default();
+                postgres.fields(fields);
+                *kind = SinkKind::Postgres(Box::new(postgres));
+                lane.concurrency = defaults::POSTGRES_CONCURRENCY;
+            }
             (Type::Http, kind) => {
                 let mut http = HttpSinkConfig::default();
                 http.fields(fields);
@@ -186,6 +204,7 @@ impl Section for SinkConfig {
             (Type::Stdout, kind) => *kind = SinkKind::Stdout {},
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        intake.fields(fields);
         fields.section("breaker", breaker);
         lane.fields(fields);
     }

@@ -77,7 +77,7 @@ fn files(config: &Config, check: &mut Check) {
             SinkKind::Sqlite(sqlite) => sqlite.file(&config.data_dir),
             SinkKind::File(file) => file.file(&config.data_dir, name),
             SinkKind::Stdout {} => PathBuf::from("standard output"),
-            SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
+            SinkKind::Postgres(_) | SinkKind::Http(_) | SinkKind::Blackhole {} => continue,
         };
         if let Some(other) = owners.get(&plain(&file)) {
             if sink.kind == (SinkKind::Stdout {}) {
@@ -115,6 +115,7 @@ fn lanes(config: &Config, check: &mut Check) {
     for (name, sink) in &config.sinks {
         let path = format!("sinks.{name}");
         sink.kind.check(&path, check);
+        sink.intake.check(&path, config.journal.max_bytes, check);
         sink.breaker.check(&format!("{path}.breaker"), check);
         let own = refused(&sink.lane, &sink.kind, event_bytes_max);
         for problem in &own {

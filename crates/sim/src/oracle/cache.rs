@@ -22,9 +22,8 @@ const VERSION: u32 = 2;
 pub type Answers = BTreeMap<String, Best>;
 
 // A test reads the file too, and says so if it cannot be read; here it would only cost time.
-static SHIPPED: LazyLock<Answers> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../oracles.json")).unwrap_or_default()
-});
+static SHIPPED: LazyLock<Answers> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../../oracles.json")).unwrap_or_default());
 
 /// Answers kept in memory, perhaps in a directory, and perhaps those that ship with the crate.
 #[derive(Debug, Clone, Default)]

@@ -43,7 +43,6 @@ fn arrivals(arrivals: &Arrivals) -> String {
             rate(low),
             time(hold_s)
         ),
-        #[expect(unreachable_patterns, reason = "other patterns are told by what the charts show")]
         _ => "Arrivals as recorded".into(),
     }
 }
@@ -73,7 +72,8 @@ fn faults(backend: &BackendSpec) -> Vec<String> {
         told.push(format!("At most {items} items a request"));
     }
     for change in &backend.capacity {
-        let until = change.until_s.map_or_else(String::new, |until| format!(" until {}", time(until)));
+        let until =
+            change.until_s.map_or_else(String::new, |until| format!(" until {}", time(until)));
         let from = time(change.from_s);
         told.push(format!("Capacity × {} from {from}{until}", short(change.factor)));
     }

@@ -18,9 +18,8 @@ impl Scale {
     /// Around the positive values, at least one decade.
     pub(super) fn log(values: impl Iterator<Item = f64>) -> Self {
         let positive = values.filter(|value| *value > 0.0);
-        let (low, high) = positive.fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
+        let (low, high) = positive
+            .fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         if !low.is_finite() {
             return Self { low: 1.0, high: 10.0, log: true };
         }

@@ -38,8 +38,7 @@ impl<'a> Scene<'a> {
         let name = escaped(&scenario.name);
         let _ = writeln!(page, "<section class=\"scene\" id=\"s-{name}\"><h3>{name}</h3>");
         let _ = writeln!(page, "<p>{}</p>", escaped(&facts::told(scenario)));
-        let rows: Vec<_> =
-            study.rows.iter().filter(|row| row.scenario == scenario.name).collect();
+        let rows: Vec<_> = study.rows.iter().filter(|row| row.scenario == scenario.name).collect();
         if let Some(row) = rows.first() {
             for remark in &row.remarks {
                 let _ = writeln!(page, "<p class=\"remark\">{}</p>", escaped(remark));
@@ -162,7 +161,8 @@ impl<'a> Scene<'a> {
         );
         // The target is always in the picture.
         let Scale { low, high, .. } = chart.scale;
-        chart.scale = Scale { low: low.min(target * 0.8), high: high.max(target * 1.25), log: true };
+        chart.scale =
+            Scale { low: low.min(target * 0.8), high: high.max(target * 1.25), log: true };
         chart.limit = Some(target);
         chart
     }

@@ -64,10 +64,12 @@ mod tests {
     #[test]
     fn numbers_are_short_and_text_is_safe() {
         let written = [0.0, 0.034, 4.5, 12.34, 100.4, 9_990.0, 185_822.0, 1_205_902.0].map(short);
-        let expected =
-            ["0", "0.03", "4.5", "12.3", "100", "9990", "186\u{202f}k", "1.21\u{202f}M"];
+        let expected = ["0", "0.03", "4.5", "12.3", "100", "9990", "186\u{202f}k", "1.21\u{202f}M"];
         assert_eq!(written, expected);
         assert_eq!((time(0.0123), time(12.0)), ("12.3 ms".into(), "12 s".into()));
-        assert_eq!(escaped("<a href='x'>&\"</a>"), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;");
+        assert_eq!(
+            escaped("<a href='x'>&\"</a>"),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;&lt;/a&gt;"
+        );
     }
 }

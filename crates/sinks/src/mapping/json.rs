@@ -11,10 +11,12 @@ pub(super) fn find<'a>(object: &'a str, path: &str) -> Option<&'a str> {
         let name = unescape(name);
         match path.strip_prefix(&*name) {
             Some("") => return Some(value).filter(|value| *value != "null"),
-            Some(rest) if rest.starts_with('.') && value.starts_with('{') => {
-                if inside.is_none_or(|(length, _)| length < name.len()) {
-                    inside = Some((name.len(), value));
-                }
+            Some(rest)
+                if rest.starts_with('.')
+                    && value.starts_with('{')
+                    && inside.is_none_or(|(length, _)| length < name.len()) =>
+            {
+                inside = Some((name.len(), value));
             }
             _ => {}
         }

@@ -12,7 +12,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use tidegate_event::{Body, Event, JournalId};
-use tokio_postgres::{Client, CopyInSink, Statement};
+use tokio_postgres::{Client, CopyInSink};
 
 use super::catalogue::Bound;
 use super::trouble::Trouble;
@@ -44,15 +44,14 @@ pub(super) struct Owner {
     pub(super) number: i32,
 }
 
-/// Copies all rows of the batch and commits.
+/// Copies all rows of the batch into the COPY that has begun, and commits.
 pub(super) async fn rows(
     client: &Client,
-    copy: &Statement,
+    sink: CopyInSink<Bytes>,
     encoder: &Encoder,
     owner: Owner,
     batch: &Batch,
 ) -> Result<(), Trouble> {
-    let sink: CopyInSink<Bytes> = client.copy_in(copy).await?;
     let mut sink = pin!(sink);
     let mut buffer = Vec::with_capacity(CHUNK + CHUNK / 4);
     buffer.extend_from_slice(SIGNATURE);

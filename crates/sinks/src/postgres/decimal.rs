@@ -25,7 +25,7 @@ pub(super) fn write(text: &str, out: &mut Vec<u8>) -> Option<()> {
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let length = i64::try_from(digits.len()).ok()?;
     let decimals = length.checked_sub(point)?.max(0);
-    if decimals > DECIMALS_MAX || point > DIGITS_MAX || point < -DIGITS_MAX {
+    if decimals > DECIMALS_MAX || !(-DIGITS_MAX..=DIGITS_MAX).contains(&point) {
         return None;
     }
 

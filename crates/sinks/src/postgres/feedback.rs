@@ -13,10 +13,10 @@ use std::time::Duration;
 use tidegate::Feedback;
 use tokio::time::MissedTickBehavior;
 use tokio_postgres::Client;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::session;
 use super::settings::Settings;
+use super::tls::Connector;
 use super::trouble::Trouble;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Latest {
 }
 
 /// Asks until it is aborted. A server that does not answer is asked again, on a new connection.
-pub(super) async fn poll(settings: Settings, tls: MakeRustlsConnect, latest: Latest) {
+pub(super) async fn poll(settings: Settings, tls: Connector, latest: Latest) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

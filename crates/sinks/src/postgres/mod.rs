@@ -53,7 +53,6 @@ use std::time::Duration;
 use tidegate::{Feedback, Outcome};
 use tidegate_event::Position;
 use tokio::task::JoinHandle;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use server::Server;
 pub use settings::{Settings, SynchronousCommit, Table, TlsMode};
@@ -65,6 +64,7 @@ use crate::recent::Recent;
 use feedback::Latest;
 use pool::{Permit, Pool};
 use session::Session;
+use tls::Connector;
 use trouble::Trouble;
 
 /// Batches of a lane after which its record of ranges is compacted.
@@ -95,7 +95,7 @@ struct Inner {
     settings: Settings,
     /// User, host, port and database, for messages.
     server: String,
-    tls: MakeRustlsConnect,
+    tls: Connector,
     pool: Pool,
     latest: Latest,
     state: Mutex<State>,
@@ -178,7 +178,11 @@ impl Inner {
             };
             let is_sound = match &done {
                 Ok(_) => true,
-                Err(trouble) => !trouble.needs_reconnecting() && session.roll_back().await.is_ok(),
+                Err(trouble) => {
+                    !trouble.needs_reconnecting()
+                        && !session.is_closed()
+                        && session.roll_back().await.is_ok()
+                }
             };
             if is_sound {
                 self.pool.keep(session);
@@ -214,7 +218,7 @@ impl Inner {
         };
         let latest = self.latest.get().unwrap_or_default();
         let feedback = Feedback { error_rate: Some(error_rate), ..latest };
-        Delivery { outcome, failure, feedback: Some(feedback) }
+        Delivery { outcome, failure, feedback: Some(feedback), retry_after: None }
     }
 
     /// Counts a batch, and has the lane's record compacted now and then, if a connection is free.
@@ -298,7 +302,7 @@ impl Sink for PostgresSink {
         Box::pin(async move {
             let not_delivered = |trouble: Trouble| {
                 let (outcome, failure) = trouble.answer(&self.inner.server);
-                Delivery { outcome, failure: Some(failure), feedback: None }
+                Delivery { outcome, failure: Some(failure), feedback: None, retry_after: None }
             };
             let permit = match self.inner.pool.permit().await {
                 Ok(permit) => permit,

@@ -11,7 +11,6 @@ use std::time::Duration;
 use tidegate_event::Position;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::catalogue::{Bound, Table as Found};
 use super::copy::{self, Encoder, Owner};
@@ -19,6 +18,7 @@ use super::fence::{self, Taken};
 use super::ranges::{self, Claim};
 use super::schema::{self, Names, quoted};
 use super::settings::{Settings, Table};
+use super::tls::Connector;
 use super::trouble::{self, Trouble, copy_line, is_of_the_data, taken_key};
 use super::upsert;
 use crate::contract::{Batch, Origin};
@@ -34,6 +34,9 @@ pub(super) struct Session {
     taken: Option<Taken>,
     /// The numbers of the lanes of the journal that is taken.
     lanes: HashMap<Arc<str>, i32>,
+    /// Whether answers may no longer belong to what was asked: a COPY that the server refuses
+    /// before it begins is answered once more than the client library counts.
+    is_out_of_step: bool,
 }
 
 /// The table that takes the events.
@@ -50,7 +53,7 @@ struct Target {
 /// A connection without anything set up.
 pub(super) async fn connect(
     settings: &Settings,
-    tls: &MakeRustlsConnect,
+    tls: &Connector,
 ) -> Result<(Client, JoinHandle<()>), Trouble> {
     let mut config = settings.server.config.clone();
     config
@@ -117,21 +120,26 @@ async fn check_durability(client: &Client, settings: &Settings) -> Result<(), Tr
 
 impl Session {
     /// Connects, makes sure that the database is as it must be, and creates what is missing.
-    pub(super) async fn start(
-        settings: &Settings,
-        tls: &MakeRustlsConnect,
-    ) -> Result<Self, Trouble> {
+    pub(super) async fn start(settings: &Settings, tls: &Connector) -> Result<Self, Trouble> {
         let (client, driver) = connect(settings, tls).await?;
         check_durability(&client, settings).await?;
         schema::install(&client, settings).await?;
         let target = Target::prepare(&client, settings).await?;
         let names = Arc::new(Names::of(settings));
-        Ok(Self { client, driver, names, target, taken: None, lanes: HashMap::new() })
+        Ok(Self {
+            client,
+            driver,
+            names,
+            target,
+            taken: None,
+            lanes: HashMap::new(),
+            is_out_of_step: false,
+        })
     }
 
-    /// Whether the connection has ended.
+    /// Whether the connection has ended, or must.
     pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.is_out_of_step || self.client.is_closed()
     }
 
     /// Takes the journal for this opening, unless this session has.
@@ -208,7 +216,14 @@ impl Session {
             let Target { table, columns, .. } = target;
             return upsert::rows(client, table, columns, conflict, owner, batch).await;
         }
-        let refused = match copy::rows(client, &target.copy, &target.encoder, owner, batch).await {
+        let copying = match client.copy_in(&target.copy).await {
+            Ok(copying) => copying,
+            Err(error) => {
+                self.is_out_of_step = true;
+                return Err(error.into());
+            }
+        };
+        let refused = match copy::rows(client, copying, &target.encoder, owner, batch).await {
             Err(Trouble::Postgres(error)) => error,
             other => return other,
         };

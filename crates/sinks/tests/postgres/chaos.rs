@@ -113,6 +113,19 @@ async fn drive(
     }
 }
 
+/// What the server answers, once it does: after a crash it recovers first.
+async fn ask(server: &Postgres, sql: &str) -> String {
+    let mut refused = String::new();
+    for _ in 0..500 {
+        match server.psql("postgres", sql) {
+            Ok(answer) => return answer,
+            Err(error) => refused = error.to_string(),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{refused}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_at_random_lose_nothing_and_store_nothing_twice() {
     let faults = number("TIDEGATE_PG_FAULTS", 10);
@@ -146,12 +159,12 @@ async fn faults_at_random_lose_nothing_and_store_nothing_twice() {
             4 => {
                 let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                            WHERE application_name = 'tidegate' LIMIT 1";
-                server.psql("postgres", sql).unwrap();
+                ask(&server, sql).await;
             }
             5 => {
                 let sql = "SELECT pid FROM pg_stat_activity
                            WHERE application_name = 'tidegate' LIMIT 1";
-                if let Ok(backend) = server.psql("postgres", sql).unwrap().parse() {
+                if let Ok(backend) = ask(&server, sql).await.parse() {
                     // It may have ended by itself.
                     let _ = server.crash_backend(backend);
                 }

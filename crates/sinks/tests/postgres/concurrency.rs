@@ -72,8 +72,7 @@ async fn a_lock_that_stays_taken_is_overload_and_a_statement_that_takes_too_long
         // Makes the tables, which may take longer than the other one's patience.
         let first = place.sink();
         first.open(origin(1)).await.unwrap();
-        let settings =
-            Settings { lock_timeout, statement_timeout: half * 3, ..place.settings() };
+        let settings = Settings { lock_timeout, statement_timeout: half * 3, ..place.settings() };
         let sink = PostgresSink::start(settings).unwrap();
         sink.open(origin(1)).await.unwrap();
         let client = place.client().await;

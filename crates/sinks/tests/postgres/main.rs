@@ -18,6 +18,7 @@ mod contract;
 mod chaos;
 mod concurrency;
 mod cuts;
+mod encryption;
 mod mapped;
 mod schema;
 mod start;

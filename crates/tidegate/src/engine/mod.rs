@@ -134,6 +134,12 @@ impl Ticket {
     pub const fn sent(&self) -> &Sent {
         &self.sent
     }
+
+    /// The attempt leaves only now: what came after [`Engine::sent`] and before — a note on disk,
+    /// say — was not the backend's, and is no part of the attempt's latency.
+    pub fn depart(&mut self, at: Moment) {
+        self.sent.at = self.sent.at.max(at);
+    }
 }
 
 impl Engine {

@@ -67,7 +67,7 @@ data_dir: ''
         format!("4:19: http.header_timeout is 5, but must be {duration}"),
         "5:20: http.connections_max is many, but must be a whole number, at most 4294967295".into(),
         "6:11: http.listen is a list, but must be a single value".into(),
-        "9:11: sinks.a.type is sqlit, but must be one of `sqlite`, `http`, `file`, `stdout`, `blackhole` (did you mean `sqlite`?)".into(),
+        "9:11: sinks.a.type is sqlit, but must be one of `sqlite`, `postgres`, `http`, `file`, `stdout`, `blackhole` (did you mean `sqlite`?)".into(),
         format!(
             "10:17: sinks.a.controller is imd, but must be one of {} (did you mean `aimd`?)",
             tidegate::ControllerSettings::NAMES.map(|name| format!("`{name}`")).join(", ")
@@ -82,7 +82,7 @@ data_dir: ''
             .into(),
         "14:28: log.format is yaml, but must be one of `text`, `json`".into(),
         "15:1: colour is not a setting: remove it, or use one of data_dir, http, journal, classes, \
-         sinks, drain_timeout, log"
+         sinks, dead_letters, drain_timeout, log"
             .into(),
         "16:11: data_dir is \"\", but must be a path".into(),
     ]

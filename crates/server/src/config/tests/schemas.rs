@@ -46,6 +46,7 @@ fn the_schema_has_every_setting_described() {
         "classes: { read: {} }",
         HTTP_SINK,
         "sinks: { a: { type: file } }",
+        "sinks: { a: { type: postgres } }",
     ];
     for path in texts.into_iter().flat_map(paths) {
         let field = at(&schema, &path).unwrap_or_else(|| panic!("{path} is not in the schema"));
@@ -66,9 +67,11 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("classes.c", ""),
         ("classes.c.batch_size", ""),
         ("sinks.s", "sqlite"),
+        ("sinks.s", "postgres"),
         ("sinks.s", "http"),
         ("sinks.s", "file"),
         ("sinks.s.retention", ""),
+        ("sinks.s.when", ""),
         ("sinks.s.rotation", "file"),
         ("sinks.s.batch_size", ""),
         ("sinks.s.breaker", ""),
@@ -79,6 +82,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s.controller", "aimd"),
         ("sinks.s.controller", "gradient"),
         ("sinks.s.controller", "adaptive"),
+        ("sinks.s.controller", "joint"),
         ("sinks.s.controller", "vegas"),
     ];
     for (path, tag) in groups {
@@ -87,7 +91,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         if !tag.is_empty() {
             text = text.replace("load_score", tag);
         }
-        if ["sqlite", "http", "file"].contains(&tag) {
+        if ["sqlite", "postgres", "http", "file"].contains(&tag) {
             text = text.replace(r#""s":{"#, &format!(r#""s":{{"type":"{tag}","#));
         }
         let found = problems(&text);
@@ -104,7 +108,9 @@ fn the_reader_knows_every_field_of_the_schema() {
                     None if own("factor") => "load_score",
                     None if own("learning_rate") => "gradient",
                     None if own("memory_max") => "adaptive",
+                    None if own("cost") => "joint",
                     None if own("busy_timeout") => "sqlite",
+                    None if own("sslmode") => "postgres",
                     None if own("method") => "http",
                     None if own("fsync") => "file",
                     None => tag,
@@ -153,8 +159,10 @@ fn every_object_is_closed() {
             "/$defs/AimdConfig",
             "/$defs/FileConfig",
             "/$defs/GradientConfig",
+            "/$defs/JointConfig",
             "/$defs/HttpSinkConfig",
             "/$defs/LoadScoreConfig",
+            "/$defs/PostgresConfig",
             "/$defs/SqliteConfig",
             "/$defs/StrategyConfig",
         ]

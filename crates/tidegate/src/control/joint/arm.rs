@@ -5,6 +5,7 @@
 //! next, from the last answer before the first that counts. A single silence counts for at most
 //! three latencies, so that it does not decide between two plans.
 
+use super::objective::Weights;
 use crate::Moment;
 
 /// What the batches of one plan took.
@@ -49,6 +50,12 @@ impl Arm {
     /// The mean latency, in seconds.
     pub(super) fn mean(&self) -> f64 {
         self.seconds / self.n.max(1.0)
+    }
+
+    /// How useful the plan is.
+    pub(super) fn value(&self, weights: &Weights) -> f64 {
+        let items = (self.items / self.n.max(1.0)).max(0.01);
+        weights.value(self.ln_rate(), self.mean().max(1e-9).ln(), items.ln())
     }
 
     /// The logarithm of the items in time a second.

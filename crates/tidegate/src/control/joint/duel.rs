@@ -5,6 +5,7 @@
 //! ends as soon as the difference is clear, and at the latest after a number of blocks.
 
 use super::arm::Arm;
+use super::objective::Weights;
 use crate::Moment;
 
 /// The plan of an arm: logarithm of the size, and concurrency.
@@ -27,6 +28,7 @@ pub(super) struct Duel {
     doubt: f64,
     /// The spread of a latency, as a logarithm.
     spread: f64,
+    weights: Weights,
     arms: [Arm; 2],
     block: usize,
     blocks_max: usize,
@@ -61,7 +63,7 @@ impl Duel {
         other: Point,
         threshold: f64,
         doubt: f64,
-        spread: f64,
+        (spread, weights): (f64, Weights),
         blocks_max: usize,
     ) -> Self {
         let widest = base.concurrency.max(other.concurrency);
@@ -72,6 +74,7 @@ impl Duel {
             threshold,
             doubt,
             spread,
+            weights,
             arms: [Arm::default(); 2],
             block: 0,
             blocks_max,
@@ -150,7 +153,7 @@ impl Duel {
         if base.batches() == 0.0 || other.batches() == 0.0 {
             return None;
         }
-        let gain = other.ln_rate() - base.ln_rate();
+        let gain = other.value(&self.weights) - base.value(&self.weights);
         let error = (base.variance_given(self.spread) + other.variance_given(self.spread)).sqrt();
         let clear = match self.block {
             0..=2 => 3.5,
@@ -168,12 +171,13 @@ impl Duel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::joint::objective::Objective;
     use proptest::prelude::*;
 
     fn duel(threshold: f64) -> Duel {
         let base = Point { ln_size: 5.0, concurrency: 4.0 };
         let other = Point { concurrency: 5.0, ..base };
-        Duel::new(base, other, threshold, 0.5, 0.05, 12)
+        Duel::new(base, other, threshold, 0.5, (0.05, Objective::Throughput.weights()), 12)
     }
 
     /// Plays to the end with these latencies; returns the verdict and the batches it took.

@@ -11,6 +11,8 @@
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
 //! | `duel`, `arm` | is one plan better than another? |
+//! | `objective` | what is better? |
+//! | `share` | do others queue at the same backend? |
 //! | `bound` | how many items does the backend take at most? |
 //!
 //! The base is an integrator of the batch size under the target, which is what is hard to beat on
@@ -23,8 +25,10 @@ mod bound;
 mod duel;
 mod hindsight;
 mod margin;
+mod objective;
 mod rounds;
 mod search;
+mod share;
 mod size;
 mod startup;
 mod words;
@@ -34,21 +38,26 @@ use std::time::Duration;
 
 use super::Controller;
 use crate::error::{SettingError, within};
-use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
+use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
 use duel::{Point, Step};
 use hindsight::Hindsight;
 use margin::Margin;
 use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
+use share::{Share, Turn};
 use size::Size;
 use startup::{Answer, Next, Startup};
+
+pub use objective::{Objective, Weights};
 
 /// How the joint controller moves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Attempt latency that a batch should stay under, 1 ms to 1 h. Default 100 ms.
     pub target: Duration,
+    /// What it is after. Default as much as possible in time.
+    pub objective: Objective,
     /// Which machines are at work. Default all.
     pub parts: Parts,
 }
@@ -69,6 +78,8 @@ pub struct Parts {
     pub ceiling: bool,
     /// Remembering which sizes were faster on the way.
     pub hindsight: bool,
+    /// Following a signal that all sharers hear.
+    pub share: bool,
 }
 
 impl Default for Parts {
@@ -80,13 +91,18 @@ impl Default for Parts {
             concurrency: true,
             ceiling: true,
             hindsight: true,
+            share: true,
         }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { target: Duration::from_millis(100), parts: Parts::default() }
+        Self {
+            target: Duration::from_millis(100),
+            objective: Objective::default(),
+            parts: Parts::default(),
+        }
     }
 }
 
@@ -105,6 +121,7 @@ pub struct Joint {
     startup: Option<Startup>,
     search: Search,
     hindsight: Hindsight,
+    share: Share,
     /// Answers of this epoch that still had neighbours of another.
     skip: f64,
     /// What misses had taught when all was well.
@@ -134,6 +151,7 @@ impl Joint {
     /// [`SettingError`] when a setting is out of its range.
     pub fn new(settings: Settings, first: Plan, bounds: Bounds) -> Result<Self, SettingError> {
         within("target_ms", settings.target.as_secs_f64() * 1e3, 1.0..=3_600_000.0)?;
+        settings.objective.check()?;
         let margin = Margin::default();
         Ok(Self {
             bounds,
@@ -148,6 +166,7 @@ impl Joint {
             startup: settings.parts.startup.then(Startup::new),
             search: Search::default(),
             hindsight: Hindsight::default(),
+            share: Share::default(),
             skip: 0.0,
             timeouts: 0,
             settings,
@@ -341,6 +360,8 @@ impl Joint {
             ln_size_min: self.ln_least(),
             slack: if at_most { self.size.error() } else { 0.0 },
             spread: self.margin.spread(),
+            weights: self.settings.objective.weights(),
+            sizes: parts.ceiling,
             better: if parts.hindsight { self.hindsight.better(base.ln_size) } else { None },
         };
         let error = self.size.error();
@@ -383,7 +404,7 @@ impl Joint {
         self.teach(sample, &answer);
         // What concurrency does shows only where every slot is busy.
         let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
-        let due = busy && self.search.is_due(sample.at);
+        let due = busy && !self.share.is_on() && self.search.is_due(sample.at);
         let asked = if due { self.question(sample) } else { None };
         asked.or_else(|| self.follow(sample))
     }
@@ -437,6 +458,27 @@ impl Controller for Joint {
             return None;
         }
         self.learn(sample)
+    }
+
+    fn feedback(&mut self, now: Moment, feedback: &Feedback) -> Option<Change> {
+        if !self.settings.parts.share {
+            return None;
+        }
+        let turn = self.share.hear(now, feedback.queue_depth?, self.concurrency)?;
+        self.search.give_up(now);
+        self.startup = None;
+        match turn {
+            Turn::Take(to) => {
+                let to = to.min(self.bounds.concurrency_max);
+                let from = std::mem::replace(&mut self.concurrency, to);
+                self.ask(true, words::shared(to, from, self.share.waiting()))
+            }
+            Turn::Leave => {
+                self.concurrency = self.concurrency.round().max(1.0);
+                self.search.restart(now);
+                self.ask(true, "searches again: nobody else has waited for a minute")
+            }
+        }
     }
 
     fn paused(&mut self, now: Moment) {

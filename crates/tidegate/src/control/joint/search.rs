@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use super::duel::{Duel, Point};
+use super::objective::Weights;
 use crate::Moment;
 
 /// What is asked.
@@ -58,6 +59,9 @@ pub(super) struct Room {
     pub(super) slack: f64,
     /// The spread of a latency, as a logarithm.
     pub(super) spread: f64,
+    pub(super) weights: Weights,
+    /// Whether sizes are asked about.
+    pub(super) sizes: bool,
     /// Logarithm of a smaller size that was clearly faster on the way.
     pub(super) better: Option<f64>,
 }
@@ -134,7 +138,9 @@ impl Search {
         let (axis, other) = if self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min {
             (Axis::Smaller, Point { ln_size: smaller, ..base })
         } else {
-            [Axis::More, Axis::Fewer, Axis::Larger, Axis::Smaller].into_iter().find_map(|axis| {
+            let all = [Axis::More, Axis::Fewer, Axis::Larger, Axis::Smaller];
+            let asked = if room.sizes { &all[..] } else { &all[..2] };
+            asked.iter().copied().find_map(|axis| {
                 let due = self.next.get(axis as usize).is_some_and(|next| now >= *next);
                 let other = if due { self.other(axis, base, room) } else { None };
                 other.map(|other| (axis, other))
@@ -149,13 +155,16 @@ impl Search {
         };
         let blocks = if ratio.abs() > 0.25 || axis == Axis::Smaller { 6 } else { 12 };
         self.began = now;
-        self.duel = Some((axis, Duel::new(base, other, threshold, doubt, room.spread, blocks)));
+        self.duel = Some((
+            axis,
+            Duel::new(base, other, threshold, doubt, (room.spread, room.weights), blocks),
+        ));
         Some((axis, other))
     }
 
     /// Whether the size is to be held against a smaller one before anything else.
     pub(super) fn is_doubtful(&self, ln_size: f64, room: &Room) -> bool {
-        ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
+        room.sizes && ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
     }
 
     /// The plan to hold the base against; `None` where there is none.
@@ -258,7 +267,15 @@ mod tests {
     use proptest::prelude::*;
 
     const ROOM: Room =
-        Room { concurrency_max: 16.0, ln_size_min: 0.0, slack: 0.0, spread: 0.1, better: None };
+        Room {
+        concurrency_max: 16.0,
+        ln_size_min: 0.0,
+        slack: 0.0,
+        spread: 0.1,
+        weights: Weights { throughput: 1.0, latency: 0.0, cost: 0.0 },
+        sizes: true,
+        better: None,
+    };
 
     proptest! {
         /// Invariant: what is tried is another plan, within the bounds, and (size apart) never with

@@ -110,6 +110,12 @@ pub(super) fn found(found: &Found) -> Text {
     }
 }
 
+pub(super) fn shared(to: f64, from: f64, waiting: f64) -> Text {
+    let verb = if to > from { "more" } else { "less" };
+    format!("{verb} in flight, {to:.2}: {waiting:.1} operations of others wait at the backend")
+        .into()
+}
+
 pub(super) fn throttled(concurrency: f64) -> Text {
     format!(
         "kept {concurrency} in flight: a rate limit refuses attempts, so nothing is compared now"
