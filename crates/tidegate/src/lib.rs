@@ -38,9 +38,9 @@
 //! | choose who finds the plan | [`ControllerSettings`], [`control`] |
 //! | write a controller | [`Controller`], [`Sample`], [`Change`] |
 //! | drive the engine from a queue of your own | [`engine`] |
+//! | try again, stop trying, find the item at fault | [`retry`], [`breaker`], [`bisect`] |
 //! | record what arrives, to play it again | [`recording`] |
 //! | share one backend between engines by weight | [`share`] |
-//! | try again, stop trying, find the item at fault | [`retry`], [`breaker`], [`bisect`] |
 //! | say which plans are allowed | [`Bounds`] |
 //!
 //! # Features
@@ -58,6 +58,7 @@ pub mod control;
 pub mod engine;
 pub mod error;
 pub mod feedback;
+pub mod guard;
 pub mod history;
 pub mod plan;
 pub mod recording;
