@@ -189,7 +189,7 @@ fn each_sink_gets_what_is_for_it_in_its_form() {
     assert!(text.contains(line), "{text}");
     let kept = "SELECT count(*) FROM events WHERE body IN ('a', 'c')";
     assert_eq!((count(&site.file("dead"), kept), site.rows("dead"), site.rows("good")), (2, 2, 4));
-    let form = r#"SELECT count(*) FROM events WHERE attributes = '{"user":"[redacted]","n":1}'"#;
+    let form = r#"SELECT count(*) FROM events WHERE attributes = '{"n":1,"user":"[redacted]"}'"#;
     assert_eq!(count(&site.file("dead"), form), 1);
     let whole = "SELECT count(*) FROM events WHERE attributes LIKE '%\"password\":\"p\"%'";
     assert_eq!((count(&site.file("good"), whole), count(&site.file("dead"), whole)), (1, 0));

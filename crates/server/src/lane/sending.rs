@@ -215,7 +215,14 @@ impl Lane {
         let waiting = self.cases.iter().filter(|case| case.failures > 0);
         let said = waiting.map(|case| case.said.as_str()).next_back();
         let phase = self.failing.outage.phase(self.shared.clock.now());
-        let stands = phase != Phase::Closed || said.is_some() && !self.has_slot();
+        // Half-open with nothing to send: the next event is the next probe, and goes at once.
+        let idle = self.cases.is_empty() && self.queue.seen().items == 0;
+        let waits = match phase {
+            Phase::Closed => false,
+            Phase::HalfOpen => !idle,
+            Phase::Open { .. } => true,
+        };
+        let stands = waits || said.is_some() && !self.has_slot();
         if !stands || self.in_doubt {
             return self.shared.set_state(if self.in_doubt { self.shared.state() } else { well });
         }
