@@ -276,7 +276,7 @@ pub(crate) mod tests {
 
     /// Everything an outcome can be, a few times over what is usual.
     fn outcome(number: u8, ms: u64) -> Outcome {
-        let retry_after = (ms % 2 == 0).then(|| Duration::from_millis(ms));
+        let retry_after = ms.is_multiple_of(2).then(|| Duration::from_millis(ms));
         [
             Outcome::Ok,
             Outcome::TimedOut,
