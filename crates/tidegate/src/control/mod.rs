@@ -274,40 +274,83 @@ pub(crate) mod tests {
         }
     }
 
+    /// Everything an outcome can be, a few times over what is usual.
+    fn outcome(number: u8, ms: u64) -> Outcome {
+        let retry_after = ms.is_multiple_of(2).then(|| Duration::from_millis(ms));
+        [
+            Outcome::Ok,
+            Outcome::TimedOut,
+            Outcome::Overloaded,
+            Outcome::Unreachable,
+            Outcome::TooLarge,
+            Outcome::Rejected,
+            Outcome::Throttled { retry_after },
+            Outcome::Partial { delivered: 3 },
+        ]
+        .get(usize::from(number))
+        .copied()
+        .unwrap_or(Outcome::Ok)
+    }
+
     proptest! {
-        /// Invariant: no sequence of samples, feedback and wakes leads any controller out of its bounds.
+        /// Invariant: no sequence of samples, feedback, pauses and wakes leads any controller out of its
+        /// bounds, and every change has a reason.
         #[test]
         fn a_plan_never_leaves_its_bounds(
             name in proptest::sample::select(&ControllerSettings::NAMES[..]),
             size in 5..50u32,
-            steps in proptest::collection::vec((0..3u8, 0..2_000u64, any::<f64>(), 0..6u8, any::<bool>()), 0..200),
+            concurrency_max in prop_oneof![Just(0.5), Just(1.0), Just(6.0)],
+            target_ms in prop_oneof![Just(1u64), Just(100)],
+            steps in proptest::collection::vec(
+                (0..8u8, 0..2_000u64, any::<f64>(), 0..12u8, any::<bool>()), 0..300,
+            ),
         ) {
-            let bounds = Bounds { batch_size_min: 5, batch_size_max: 50, ..Bounds::default() };
+            let bounds = Bounds {
+                batch_size_min: 5, batch_size_max: 50, concurrency_max, ..Bounds::default()
+            };
             let settings = ControllerSettings::by_name(name).unwrap();
-            let mut controller = settings.build(first_plan(size), &bounds).unwrap();
+            let settings = settings.with_target(Duration::from_millis(target_ms));
+            let first = Plan { concurrency: f64::min(1.0, concurrency_max), ..first_plan(size) };
+            let mut controller = settings.build(first, &bounds).unwrap();
             let mut now = Moment::ZERO;
-            prop_assert!(bounds.check_plan(&controller.start(now)).is_ok());
-            for (what, ms, value, outcome, full) in steps {
+            let mut plan = controller.start(now);
+            prop_assert!(bounds.check_plan(&plan).is_ok());
+            for (what, ms, value, number, full) in steps {
+                let feedback = Feedback {
+                    cpu: Some(value), queue_depth: Some(value), ..Feedback::default()
+                };
                 let change = match what {
-                    0 => {
-                        let outcome = [
-                            Outcome::Ok, Outcome::TimedOut, Outcome::Overloaded,
-                            Outcome::Unreachable, Outcome::TooLarge, Outcome::Rejected,
-                        ][usize::from(outcome)];
-                        let mut sample = sample(now.as_nanos() / 1_000_000, ms, size, outcome);
-                        sample.sent.full = full;
-                        sample.feedback = full.then(|| Feedback { cpu: Some(value), ..Feedback::default() });
+                    // An answer of the epoch in force, or of one before.
+                    0..=4 => {
+                        let items = plan.batch_size;
+                        let outcome = outcome(number, ms);
+                        let mut sample = sample(now.as_nanos() / 1_000_000, ms, items, outcome);
+                        sample.sent.full = full || what < 3;
+                        sample.sent.epoch = if what == 4 { Epoch::default() } else { plan.epoch };
+                        sample.sent.in_flight = 8;
+                        sample.feedback = full.then(|| feedback.clone());
+                        controller.sent(&sample.sent);
                         controller.sample(&sample)
                     }
-                    1 => controller.feedback(now, &Feedback { cpu: Some(value), ..Feedback::default() }),
+                    5 => controller.feedback(now, &feedback),
+                    6 => {
+                        controller.paused(now);
+                        controller.resumed(now)
+                    }
                     _ => controller.wake(now),
                 };
                 if let Some(change) = change {
-                    prop_assert!(bounds.check_plan(&change.plan).is_ok());
+                    prop_assert!(bounds.check_plan(&change.plan).is_ok(), "{:?}", change);
                     prop_assert!(!change.reason.is_empty());
+                    plan = change.plan;
                 }
-                // The clock may stand still or jump.
-                now += Duration::from_millis(if full { ms } else { 0 });
+                // The clock may stand still, jump, and jump back.
+                now = match ms % 7 {
+                    0 => now,
+                    1 => Moment::from_nanos(now.as_nanos() / 2),
+                    2 => now + Duration::from_secs(ms),
+                    _ => now + Duration::from_millis(ms),
+                };
             }
         }
     }

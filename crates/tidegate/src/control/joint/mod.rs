@@ -13,6 +13,7 @@
 //! | `duel`, `arm` | is one plan better than another? |
 //! | `objective` | what is better? |
 //! | `share` | do others queue at the same backend? |
+//! | `floor` | can the backend meet the target at all? |
 //! | `bound` | how many items does the backend take at most? |
 //!
 //! The base is an integrator of the batch size under the target, which is what is hard to beat on
@@ -23,6 +24,7 @@
 mod arm;
 mod bound;
 mod duel;
+mod floor;
 mod hindsight;
 mod margin;
 mod objective;
@@ -41,6 +43,7 @@ use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
 use duel::{Point, Step};
+use floor::Floor;
 use hindsight::Hindsight;
 use margin::Margin;
 use rounds::{Rounds, Said};
@@ -122,6 +125,7 @@ pub struct Joint {
     search: Search,
     hindsight: Hindsight,
     share: Share,
+    floor: Floor,
     /// Answers of this epoch that still had neighbours of another.
     skip: f64,
     /// What misses had taught when all was well.
@@ -167,6 +171,7 @@ impl Joint {
             search: Search::default(),
             hindsight: Hindsight::default(),
             share: Share::default(),
+            floor: Floor::default(),
             skip: 0.0,
             timeouts: 0,
             settings,
@@ -186,7 +191,8 @@ impl Joint {
     }
 
     fn ln_least(&self) -> f64 {
-        f64::from(self.bounds.batch_size_min).ln()
+        let least = f64::from(self.bounds.batch_size_min).ln();
+        self.floor.get().map_or(least, |floor| floor.max(least)).min(self.ln_most())
     }
 
     /// The plan of the arm in force; a new epoch unless only the size moved a little.
@@ -225,6 +231,7 @@ impl Joint {
             concurrency: self.concurrency,
             concurrency_max: self.bounds.concurrency_max,
         };
+        self.margin.hear(answer.seconds.ln());
         let next = self.startup.as_mut()?.push(&answer);
         match next {
             Next::Go => None,
@@ -242,6 +249,9 @@ impl Joint {
                 self.rounds.restart(sample.at);
                 self.size.set(self.size.ln());
                 self.search.give_up(sample.at + Duration::from_millis(50));
+                if gain < 0.1 && tried > to {
+                    self.search.enough(sample.at);
+                }
                 self.ask(true, words::started(to, tried, gain))
             }
         }
@@ -334,7 +344,8 @@ impl Joint {
             self.margin.learn(sample, ln_latency, late);
         }
         self.hindsight.push(ln_sent, timely, seconds);
-        self.size.vote(ln_sent, ln_sent + room - self.size.ln(), self.concurrency);
+        let implied = ln_sent + room - self.size.ln();
+        self.size.vote(ln_sent, implied, self.concurrency, self.margin.spread());
         let (least, most) = (self.ln_least(), self.ln_most());
         self.size.hold_within(least, most.max(least));
     }
@@ -390,6 +401,12 @@ impl Joint {
         };
         if self.startup.is_some() {
             return self.starting(sample, &answer);
+        }
+        let (size, target) = (answer.ln_sent.exp(), self.settings.target.as_secs_f64());
+        if let Some(floor) = self.floor.hear(size, seconds, target) {
+            self.search.give_up(sample.at);
+            self.size.set(floor);
+            return self.ask(true, words::floor(sample, self.settings.target, self.ln_least()));
         }
         if let Some(change) = self.watch(sample, answer.room) {
             return Some(change);
@@ -494,3 +511,6 @@ impl Controller for Joint {
         self.ask(true, "goes on as before the pause")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,10 @@
 //! cost says when it is asked again: so late that asking takes less than half a percent of what is
 //! delivered.
 //!
-//! A larger batch may be worse within the target: memory spills, a limit of the backend's own. So
-//! a size that has grown by a third since it was last looked at is held against six tenths of it;
-//! if that wins, it is the ceiling, until a larger one is as good.
+//! A larger batch may be worse within the target: memory spills, a limit of the backend's own; or no
+//! better, and then a stall that hits it costs more. So a size that has grown by a third since it
+//! was last looked at is held against six tenths of it; if that delivers more in time, it is the
+//! ceiling, until a larger one does.
 
 use std::time::Duration;
 
@@ -132,6 +133,14 @@ impl Search {
         *self = Self { quiet: at, ceiling, looked_at, ..Self::default() };
     }
 
+    /// Twice as many in flight have just brought nothing: more are not asked about for a while.
+    pub(super) fn enough(&mut self, now: Moment) {
+        if let Some(next) = self.next.get_mut(Axis::More as usize) {
+            *next = now + Duration::from_secs_f64(SHORT);
+        }
+        self.steps = [FINE, COARSE];
+    }
+
     /// Begins a duel if there is something to ask.
     pub(super) fn begin(&mut self, now: Moment, base: Point, room: &Room) -> Option<(Axis, Point)> {
         let smaller = room.better.unwrap_or(base.ln_size + SMALLER.ln());
@@ -148,12 +157,12 @@ impl Search {
         };
         let ratio = (other.concurrency / base.concurrency).ln();
         let (threshold, doubt) = match axis {
-            Axis::More => ((0.15 * ratio).clamp(0.02, 0.05), 0.5),
-            Axis::Fewer => (-0.005, 0.3),
+            Axis::More => ((0.25 * ratio).clamp(0.03, 0.06), 0.7),
+            Axis::Fewer => (-0.01, 0.0),
             Axis::Smaller => (0.0, 0.5),
-            Axis::Larger => (-0.005, 0.0),
+            Axis::Larger => (0.005, 0.3),
         };
-        let blocks = if ratio.abs() > 0.25 || axis == Axis::Smaller { 6 } else { 12 };
+        let blocks = if ratio.abs() > 0.25 { 6 } else { 12 };
         self.began = now;
         self.duel = Some((
             axis,

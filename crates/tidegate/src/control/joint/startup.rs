@@ -45,7 +45,7 @@ const MUCH: f64 = 0.3;
 /// A rate with this error, as a logarithm, is sure enough.
 const SURE: f64 = 0.08;
 /// One that brings this is kept in half.
-const SOME: f64 = 0.15;
+const SOME: f64 = 0.12;
 
 /// What the startup needs to know of a batch.
 pub(super) struct Answer {
@@ -69,7 +69,9 @@ impl Startup {
 
     /// Begins the round again: the plan is another one, for whatever reason.
     pub(super) fn again(&mut self, concurrency: f64) {
-        (self.arm, self.skip) = (Arm::default(), concurrency.ceil());
+        // One at a time has no neighbours of before.
+        let skip = if concurrency > 1.0 { concurrency.ceil() } else { 0.0 };
+        (self.arm, self.skip) = (Arm::default(), skip);
     }
 
     /// What concurrency to keep if it has to end now.
@@ -95,7 +97,7 @@ impl Startup {
         let needed = match self.phase {
             _ if tight => round.max(2.0),
             Phase::Grow(_) => round.max(3.0),
-            Phase::Widen(..) => (4.0 / round).ceil() * round,
+            Phase::Widen(..) => (2.0 * round).max(4.0),
         };
         // Whole rounds: attempts that left together are answered together.
         if self.arm.batches() < needed || self.arm.batches() % round != 0.0 {
@@ -120,14 +122,14 @@ impl Startup {
             }
             Phase::Widen(before, was) => {
                 let gain = rate - before;
-                let in_doubt = (gain - MUCH).abs() < 3.0 * (error + SURE) && error > SURE / 2.0;
+                let in_doubt = (gain - MUCH).abs() < 2.0 * error + 0.1 && error > SURE / 2.0;
                 if in_doubt && !tight && self.arm.batches() < needed.max(16.0) {
                     return Next::Go;
                 }
                 if gain > MUCH && room > 0.0 {
                     return self.widen(rate, answer, gain);
                 }
-                let kept = if gain > SOME { (was * 1.4).round() } else { was };
+                let kept = if gain > SOME { (was * 1.4).ceil() } else { was };
                 Next::Done(kept.min(answer.concurrency_max), gain)
             }
         }

@@ -3,6 +3,7 @@
 //! Nothing here is called unless a plan changes: steady batches make no text.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::duel::{Duel, Point};
 use super::search::{Axis, Found};
@@ -108,6 +109,15 @@ pub(super) fn found(found: &Found) -> Text {
         (_, true) => format!("about {other_size:.0} items instead of {size:.0}: {said}").into(),
         (_, false) => format!("kept about {size:.0} items: {other_size:.0} was {said}").into(),
     }
+}
+
+pub(super) fn floor(sample: &Sample, target: Duration, ln_size: f64) -> Text {
+    let (took, size) = (sample.latency, ln_size.exp());
+    format!(
+        "{size:.0} items: small batches take {took:.1?} too, so the target of {target:.0?} is below \
+         what the backend can do"
+    )
+    .into()
 }
 
 pub(super) fn shared(to: f64, from: f64, waiting: f64) -> Text {
