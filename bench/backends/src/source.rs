@@ -110,7 +110,7 @@ impl Waiting {
         let saturated_from =
             from.map(|from_s| Moment::ZERO + std::time::Duration::from_secs_f64(from_s));
         Self {
-            process: Process::new(source.arrivals, seed),
+            process: Process::new(source.arrivals, 1.0, seed),
             counted: Moment::ZERO,
             saturated_from,
             chunks: VecDeque::new(),
@@ -245,7 +245,7 @@ mod tests {
             let source: Source = "constant:50000".parse().unwrap();
             let mut waiting = Waiting::new(&source, 7);
             let mut taken = 0;
-            let mut process = Process::new(source.arrivals, 7).unwrap();
+            let mut process = Process::new(source.arrivals, 1.0, 7).unwrap();
             let mut arrived = 0;
             for (ms, (size, back)) in (1..).zip(steps) {
                 arrived += process.tick(at(ms));

@@ -214,6 +214,18 @@ impl Journal {
         self.shared().skip_to.fetch_max(position, Ordering::AcqRel);
     }
 
+    /// About how many bytes of the journal hold items from `position` on: what a lane with this
+    /// low-water mark keeps from being freed.
+    #[must_use]
+    pub fn bytes_from(&self, position: Position) -> u64 {
+        let shared = self.shared();
+        if !shared.is_memory() {
+            return lock(&shared.segments).bytes_from(position);
+        }
+        let tail = lock(&shared.tail);
+        if position < tail.next() { tail.bytes() as u64 } else { 0 }
+    }
+
     /// Frees the segments that every lane has passed, and returns how many. After
     /// [`Journal::begin_retention`] the journal does this by itself; this is for who wants to know
     /// that it is done. Blocks on the disk.

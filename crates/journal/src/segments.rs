@@ -110,6 +110,17 @@ impl Segments {
         self.list.front().map(|segment| segment.first)
     }
 
+    /// Bytes of frames from the one with this position on: at most a mebibyte too many.
+    pub(crate) fn bytes_from(&self, position: Position) -> u64 {
+        let at = self.list.partition_point(|segment| segment.next <= position);
+        let mut held = self.list.iter().skip(at);
+        let first = held.next().map_or(0, |segment| {
+            let from = segment.index.before(position).map_or(FRAMES_AT, |(_, offset)| offset);
+            segment.end - from
+        });
+        first + held.map(|segment| segment.end - FRAMES_AT).sum::<u64>()
+    }
+
     pub(crate) fn is_live(&self, sequence: u64) -> bool {
         self.list.iter().any(|segment| segment.sequence == sequence)
     }

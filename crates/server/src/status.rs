@@ -47,6 +47,10 @@ impl Status {
                 "the journal refuses requests: it holds {bytes} of {max} bytes until a sink delivers"
             ));
         }
+        troubles.extend(self.door.held_back().map(|held| {
+            let (sink, bytes, max) = (held.sink, held.bytes, held.bytes_max);
+            format!("requests are refused: sink `{sink}` holds {bytes} of its {max} bytes of the journal")
+        }));
         for lane in &self.lanes {
             let (sink, name) = (&lane.sink, &lane.lane);
             match lane.state() {
@@ -54,6 +58,10 @@ impl Status {
                 State::Starting => {
                     troubles.push(format!("sink `{sink}`, lane `{name}`: starting"));
                 }
+                State::Detached => troubles.push(format!(
+                    "sink `{sink}`, lane `{name}` is detached: it takes nothing, and had filled its \
+                     share of the journal"
+                )),
                 State::Stopped => troubles.push(format!("sink `{sink}`, lane `{name}`: stopped")),
                 State::Blocked { why } => {
                     troubles.push(format!("sink `{sink}`, lane `{name}` stands still: {why}"));

@@ -81,7 +81,7 @@ impl Kind {
             words: decision
                 .reason
                 .split(|c: char| !c.is_alphabetic())
-                .filter(|word| word.len() > 2)
+                .filter(|word| word.chars().count() > 2)
                 .collect::<Vec<_>>()
                 .join(" "),
         }

@@ -93,6 +93,10 @@ const fn least(group: &'static str, asked: &'static str, floor: f64, aim: f64) -
     Bounds { group, asked, floor, aim, more: true, unit: Unit::Ratio }
 }
 
+const fn sharers(asked: &'static str, floor: f64, aim: f64) -> Bounds {
+    least("sharers", asked, floor, aim)
+}
+
 const fn most(asked: &'static str, floor: f64, aim: f64, unit: Unit) -> Bounds {
     Bounds { group: "saturated", asked, floor, aim, more: false, unit }
 }
@@ -149,6 +153,7 @@ pub fn judge(study: &Study, controller: &str) -> Vec<Verdict> {
     let changing = || canonical().filter(|row| changes_capacity(study, &row.scenario));
     let steady = |row: &Row| row.steady_ratio;
     let against_static = |row: &Row| row.vs_best_static;
+    let of_sharers = |name| named(of(Group::Sharers), name);
     let verdicts = [
         least("random", "steady ÷ oracle, mean", 0.93, 0.97).mean(of(Group::Random)),
         least("random", "steady ÷ oracle, each", 0.80, 0.92).worst(of(Group::Random), steady),
@@ -168,6 +173,16 @@ pub fn judge(study: &Study, controller: &str) -> Vec<Verdict> {
             .worst(named(of(Group::Saturated), "step"), |row| after_change(row).map(worst)),
         most("settling after the outage, median", 1.0, 0.5, Unit::Seconds)
             .worst(named(of(Group::Saturated), "outage"), |row| after_change(row).map(median)),
+        sharers("4 sharers that hear of the queue", 0.93, 0.95)
+            .worst(of_sharers("sharers_4"), steady),
+        sharers("16 sharers", 0.78, 0.85).worst(of_sharers("sharers_16"), steady),
+        sharers("64 sharers", 0.38, 0.60).worst(of_sharers("sharers_64"), steady),
+        sharers("4 sharers that hear nothing", 0.60, 0.90)
+            .worst(of_sharers("sharers_4_silent"), steady),
+        sharers("fairness (Jain) of those who hear", 0.80, 0.95)
+            .worst(heard(of(Group::Sharers)), |row| row.jain),
+        sharers("fairness of those who do not", 0.60, 0.90)
+            .worst(of_sharers("sharers_4_silent"), |row| row.jain),
         most("late items", 0.015, 0.012, Unit::Percent)
             .worst(of(Group::Saturated), |row| Some(row.miss_ratio)),
         most("refusals by rate limits", 10.0, 5.0, Unit::PerMinute)
@@ -181,6 +196,10 @@ fn named<'a>(
     name: &'static str,
 ) -> impl Iterator<Item = &'a Row> {
     rows.filter(move |row| row.scenario == name)
+}
+
+fn heard<'a>(rows: impl Iterator<Item = &'a Row>) -> impl Iterator<Item = &'a Row> {
+    rows.filter(|row| row.scenario != "sharers_4_silent")
 }
 
 fn yardstick<'a>(study: &'a Study, scenario: &str) -> Option<&'a Yardstick> {

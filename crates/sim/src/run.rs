@@ -34,7 +34,7 @@ pub struct Run {
     pub plan: FinalPlan,
     /// The run over time: all lanes together, with the plan of whichever was answered last.
     pub timeline: Timeline,
-    /// Each lane by itself: one for each instance.
+    /// Each lane by itself: instance by instance, class by class.
     pub lanes: Vec<LaneRun>,
     /// The last decisions of the first lane, for a person to read.
     #[serde(skip)]
@@ -46,6 +46,10 @@ pub struct Run {
 pub struct LaneRun {
     /// To which instance it belongs, from 0.
     pub instance: usize,
+    /// The place of its class among the scenario's, 0 if there are none.
+    pub class: usize,
+    /// Seconds that its attempts were in flight, all together.
+    pub held_s: f64,
     /// Items the backend took.
     pub delivered: u64,
     /// Attempts that left.
@@ -57,29 +61,34 @@ pub struct LaneRun {
 }
 
 impl Run {
-    /// Items that each lane delivered in time, a second, from one second to another.
+    /// Items that each instance delivered in time, a second, from one second to another.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53 items")]
     pub fn shares(&self, from_s: usize, until_s: usize) -> Vec<f64> {
         let seconds = until_s.saturating_sub(from_s).max(1) as f64;
-        let share = |lane: &LaneRun| {
+        let instances = self.lanes.iter().map(|lane| lane.instance + 1).max().unwrap_or(0);
+        let mut shares = vec![0.0; instances];
+        for lane in &self.lanes {
             let until = until_s.min(lane.timely.len());
             let window = lane.timely.get(from_s.min(until)..until);
-            window.into_iter().flatten().sum::<u64>() as f64 / seconds
-        };
-        self.lanes.iter().map(share).collect()
+            let items: u64 = window.into_iter().flatten().sum();
+            if let Some(share) = shares.get_mut(lane.instance) {
+                *share += items as f64 / seconds;
+            }
+        }
+        shares
     }
 
-    /// How evenly the lanes delivered in time from one second to another: Jain's index, from
-    /// 1/n, when one had everything, to 1 (Jain, Chiu and Hawe, 1984). `None` for one lane, or when
+    /// How evenly the instances delivered in time from one second to another: Jain's index, from
+    /// 1/n, when one had everything, to 1 (Jain, Chiu and Hawe, 1984). `None` for one instance, or when
     /// nothing was delivered.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a few lanes")]
+    #[expect(clippy::cast_precision_loss, reason = "a few instances")]
     pub fn jain(&self, from_s: usize, until_s: usize) -> Option<f64> {
-        if self.lanes.len() < 2 {
+        let shares = self.shares(from_s, until_s);
+        if shares.len() < 2 {
             return None;
         }
-        let shares = self.shares(from_s, until_s);
         let sum: f64 = shares.iter().sum();
         let squares: f64 = shares.iter().map(|share| share * share).sum();
         (squares > 0.0).then(|| sum * sum / (shares.len() as f64 * squares))
@@ -95,7 +104,7 @@ pub struct FinalPlan {
     pub concurrency: f64,
 }
 
-/// Runs the controller in the scenario, beginning with the plan `first`; each instance has its own.
+/// Runs the controller in the scenario, beginning with the plan `first`; each lane has its own.
 ///
 /// The same arguments give the same result, to the byte.
 ///
@@ -109,8 +118,8 @@ pub fn run(
     seed: u64,
 ) -> Result<Run, SettingError> {
     let bounds = scenario.bounds.to_bounds();
-    let controllers = (0..scenario.instances).map(|_| controller.build(first, &bounds));
+    let controllers = (0..scenario.lanes()).map(|_| controller.build(first, &bounds));
     let controllers = controllers.collect::<Result<Vec<_>, _>>()?;
     let end = Moment::ZERO + scenario.duration();
-    Ok(World::new(scenario, controllers, seed).play(end, seed))
+    Ok(World::new(scenario, controllers, seed)?.play(end, seed))
 }

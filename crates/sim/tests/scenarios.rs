@@ -15,7 +15,9 @@ fn refusal(change: impl Fn(&mut Scenario)) -> String {
 #[test]
 fn every_shipped_file_is_read_and_named_as_its_file() {
     let saturated = canonical::SATURATED.iter().chain(&canonical::ARRIVALS);
-    for (name, text) in saturated.chain(&canonical::SHARERS).chain(&canonical::MEASURED) {
+    for (name, text) in
+        saturated.chain(&canonical::SHARERS).chain(&canonical::MEASURED).chain(&canonical::CLASSES)
+    {
         assert_eq!(Scenario::from_yaml(text).unwrap().name, *name);
     }
     assert!(canonical::by_name("pgD").unwrap().is_none());
@@ -69,9 +71,24 @@ fn a_number_out_of_its_bounds_is_refused_with_field_value_and_bound() {
 #[test]
 fn parts_that_are_left_out_are_not_written_so_that_kept_oracles_stay_valid() {
     let text = serde_json::to_string(&canonical::by_name("pgA").unwrap().unwrap()).unwrap();
-    for part in ["instances", "says", "custom", "tail", "spread", "locks", "drift"] {
+    for part in ["classes", "instances", "says", "custom", "tail", "spread", "locks", "drift"] {
         assert!(!text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn a_recording_becomes_the_arrivals_of_a_scenario() {
+    let scenario = canonical::by_name("arrivals_half").unwrap().unwrap();
+    let lines = (0..2_000).map(|i| format!("{},{}\n", i * 2, 100));
+    let text = format!("# tidegate arrivals 1\nat_ms,items\n{}", lines.collect::<String>());
+    let replayed = scenario.clone().replaying(&text, false).unwrap();
+    let read = Scenario::from_yaml(&serde_json::to_string(&replayed).unwrap()).unwrap();
+    assert_eq!(read, replayed);
+    let fixed = tidegate::ControllerSettings::Fixed;
+    let run = tidegate_sim::run(&read, &fixed, tidegate_sim::contender::plan(1_000, 4.0), 1);
+    assert_eq!(run.unwrap().offered, 200_000);
+    let error = scenario.replaying("# tidegate arrivals 1\n1;2\n", true).unwrap_err();
+    assert!(error.to_string().contains("line 2 is `1;2`"), "{error}");
 }
 
 #[test]
@@ -89,4 +106,16 @@ fn the_schema_knows_every_part() {
     for part in ["rate_limit", "own_load", "hold_s", "retry_after_s", "additionalProperties"] {
         assert!(schema.contains(part), "{part}");
     }
+}
+
+/// `TIDEGATE_SIM_BLESS=1` writes the file anew.
+#[test]
+fn the_published_schema_is_current() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
+    let schema = serde_json::to_string_pretty(&Scenario::schema()).unwrap() + "\n";
+    if std::env::var_os("TIDEGATE_SIM_BLESS").is_some() {
+        std::fs::write(&path, &schema).unwrap();
+    }
+    let published = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(published == schema, "write it anew with TIDEGATE_SIM_BLESS=1");
 }

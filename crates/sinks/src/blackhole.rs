@@ -23,6 +23,10 @@ impl Sink for Blackhole {
         Limits { concurrency_max: None, guarantee: Guarantee::AtLeastOnce }
     }
 
+    fn keys_batches(&self) -> bool {
+        false
+    }
+
     fn open(&self, _origin: Origin) -> BoxFuture<'_, Result<(), OpenError>> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -36,7 +40,8 @@ impl Sink for Blackhole {
     }
 
     fn deliver(&self, _batch: Batch) -> BoxFuture<'_, Delivery> {
-        let taken = Delivery { outcome: Outcome::Ok, failure: None, feedback: None };
+        let taken =
+            Delivery { outcome: Outcome::Ok, failure: None, feedback: None, retry_after: None };
         Box::pin(std::future::ready(taken))
     }
 

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate::{Feedback, Outcome};
 use tidegate_event::{JournalId, Position, Rows};
@@ -24,6 +25,13 @@ pub trait Sink: Send + Sync + 'static {
 
     /// What the sink can take and what it promises.
     fn limits(&self) -> Limits;
+
+    /// Whether the backend knows a batch that comes again by its range: then a batch in doubt must
+    /// come again unchanged, and whoever sends notes its boundaries before the first attempt. A
+    /// sink with a record of its own does not need that, nor one that keeps nothing.
+    fn keys_batches(&self) -> bool {
+        self.limits().guarantee == Guarantee::AtLeastOnce
+    }
 
     /// Takes the sink into use by one opening of one journal, before any batch.
     ///
@@ -51,7 +59,8 @@ pub trait Sink: Send + Sync + 'static {
     /// also not an item that another lane has stored under the same name, as happens when a class
     /// is declared while some of its items are delivered. Another item under a name that is taken
     /// is refused. A batch is stored whole or not at all; the answer comes only after the commit is
-    /// durable. Whoever stops waiting for the answer does not stop the attempt.
+    /// durable. Whoever stops waiting for the answer does not stop the attempt, unless the sink is
+    /// [`Guarantee::AtLeastOnce`] and says so.
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery>;
 
     /// Finishes what is in flight and lets go of the backend.
@@ -135,6 +144,9 @@ pub struct Delivery {
     pub failure: Option<DeliveryFailure>,
     /// What the backend said of its load.
     pub feedback: Option<Feedback>,
+    /// How long the backend asks to wait before anything is sent again, if it does; with
+    /// [`Outcome::Throttled`] or [`Outcome::Overloaded`].
+    pub retry_after: Option<Duration>,
 }
 
 /// Why an attempt did not deliver.

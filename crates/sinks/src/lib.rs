@@ -7,7 +7,7 @@
 //! | How do events reach a PostgreSQL database exactly once? | [`postgres`] |
 //! | How do fields become columns of a table that is there? | [`mapping`] |
 //! | How do events reach an HTTP API? | [`http`] |
-//! | How do events reach a file? | [`file`] |
+//! | How do events reach a file? | [`mod@file`] |
 //! | How do events reach whoever reads our standard output? | [`stdout`] |
 //! | How does a batch become JSON? | [`json`] |
 //! | What does everything before a sink cost? | [`Blackhole`] |

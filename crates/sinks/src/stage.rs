@@ -45,10 +45,10 @@ impl Stage {
 
 /// The answer to a batch of which nothing was taken.
 pub(crate) fn failed(outcome: Outcome, failure: DeliveryFailure) -> Delivery {
-    Delivery { outcome, failure: Some(failure), feedback: None }
+    Delivery { outcome, failure: Some(failure), feedback: None, retry_after: None }
 }
 
 /// The answer to a batch that was taken whole.
 pub(crate) const fn taken() -> Delivery {
-    Delivery { outcome: Outcome::Ok, failure: None, feedback: None }
+    Delivery { outcome: Outcome::Ok, failure: None, feedback: None, retry_after: None }
 }

@@ -131,6 +131,11 @@ impl Sink for StdoutSink {
         Limits { concurrency_max: Some(1), guarantee: Guarantee::AtLeastOnce }
     }
 
+    /// An output knows no batches: a repeat is written again, however it is cut.
+    fn keys_batches(&self) -> bool {
+        false
+    }
+
     fn open(&self, origin: Origin) -> BoxFuture<'_, Result<(), OpenError>> {
         Box::pin(async move {
             let opened = self.output.ask(move |output| output.stage.open(origin, NAME)).await;

@@ -39,6 +39,8 @@
 //! | write a controller | [`Controller`], [`Sample`], [`Change`] |
 //! | drive the engine from a queue of your own | [`engine`] |
 //! | try again, stop trying, find the item at fault | [`retry`], [`breaker`], [`bisect`] |
+//! | record what arrives, to play it again | [`recording`] |
+//! | share one backend between engines by weight | [`share`] |
 //! | say which plans are allowed | [`Bounds`] |
 //!
 //! # Features
@@ -56,10 +58,13 @@ pub mod control;
 pub mod engine;
 pub mod error;
 pub mod feedback;
+pub mod guard;
 pub mod history;
 pub mod plan;
+pub mod recording;
 pub mod retry;
 pub mod sample;
+pub mod share;
 pub mod time;
 
 #[cfg(feature = "async")]

@@ -207,13 +207,11 @@ impl Backend for Pool {
                     self.idle().push(link);
                     Outcome::Ok
                 }
+                // After a failed COPY a connection may be out of step: it is not used again.
                 Err(error) => {
                     self.trouble.note(&error);
-                    if link.client.is_closed() {
-                        return Outcome::Unreachable;
-                    }
-                    self.idle().push(link);
-                    Outcome::Overloaded
+                    let gone = link.client.is_closed();
+                    if gone { Outcome::Unreachable } else { Outcome::Overloaded }
                 }
             }
         })

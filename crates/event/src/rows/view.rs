@@ -4,8 +4,8 @@
 //! passes it on or leaves it out, needs the head and that field: a view finds where each text
 //! stands and checks a text when it is read.
 
-use super::{BODY_JSON, BODY_TEXT, Fields, HAS_SPAN, HAS_TRACE, HEAD, Rows, row_end};
-use crate::event::Body;
+use super::{BODY_JSON, BODY_TEXT, Fields, HAS_SPAN, HAS_TRACE, HEAD, Rows, decode, row_end};
+use crate::event::{Body, Event};
 
 /// One row, unread.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +64,12 @@ impl<'a> RowView<'a> {
     #[must_use]
     pub fn attributes(&self) -> &'a str {
         self.text(4)
+    }
+
+    /// The whole event; `None` if some text is not UTF-8.
+    #[must_use]
+    pub fn event(&self) -> Option<Event<'a>> {
+        decode(self.row.get(4..)?)
     }
 
     /// Whether it has a trace id, and whether it has a span id.

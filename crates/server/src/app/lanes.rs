@@ -11,6 +11,7 @@ use tidegate_journal::{ClassFilter, Journal, LaneStart};
 use tidegate_sinks::Sink;
 
 use super::error::StartError;
+use super::shares::Shares;
 use crate::clock::Clock;
 use crate::config::{Config, LaneConfig, RetryConfig, SinkConfig, Span, Treatment};
 use crate::dead_letters::replay::{Replay, Target};
@@ -35,12 +36,14 @@ pub(super) async fn all(
     journal: &Journal,
     clock: Clock,
     signals: &Signals,
+    shares: &Shares,
     replay: &Replay,
 ) -> Result<Parts, StartError> {
     let (mut lanes, mut outages, mut targets) = (Vec::new(), Vec::new(), BTreeMap::new());
     let declared: Vec<Arc<str>> = config.classes.keys().map(|name| name.as_str().into()).collect();
     for ((sink_name, of_sink), sink) in config.sinks.iter().zip(sinks) {
         let outage = outage(sink_name, of_sink)?;
+        let route = Arc::new(of_sink.intake.route());
         let mut cursors = BTreeMap::new();
         for (name, settings) in config.lanes(of_sink) {
             let filter = match declared.iter().find(|class| &***class == name) {
@@ -57,7 +60,8 @@ pub(super) async fn all(
                 timeout: settings.timeout.duration(),
                 skipped_to,
             };
-            let (sink, signals) = (Arc::clone(sink), signals.clone());
+            let sink = Arc::clone(sink);
+            let signals = Signals { detach: shares.detach(sink_name), ..signals.clone() };
             cursors.insert(name.to_owned(), journal_lane.cursor().clone());
             let failing = Failing {
                 policy: policy(sink_name, &settings.retry)?,
@@ -67,7 +71,7 @@ pub(super) async fn all(
             };
             let handles = journal_lane.split();
             let lane = Lane::new(Arc::clone(&shared), sink, bounds, handles, signals, failing);
-            lanes.push((shared, lane));
+            lanes.push((shared, lane.routed(Arc::clone(&route))));
         }
         let timeout = of_sink.lane.timeout.duration();
         let (sink, of_target) = (Arc::clone(sink), Arc::clone(&outage));

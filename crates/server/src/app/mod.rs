@@ -8,6 +8,7 @@
 mod error;
 mod journal;
 mod lanes;
+mod shares;
 mod sinks;
 
 use std::future::Future;
@@ -34,6 +35,7 @@ use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
 pub use error::{RunError, StartError};
+use shares::Shares;
 
 /// A server that is listening.
 pub struct Server {
@@ -47,6 +49,7 @@ pub struct Server {
     drain: watch::Sender<bool>,
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
+    shares: tokio::task::JoinHandle<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -67,10 +70,15 @@ impl Server {
         let sinks = sinks::open(config, &journal).await?;
         let host = watch::Sender::new(Feedback::default());
         let drain = watch::Sender::new(false);
-        let signals = Signals { drain: drain.subscribe(), host: host.subscribe() };
+        let shares = Shares::new(config, &journal);
+        let signals = Signals {
+            drain: drain.subscribe(),
+            host: host.subscribe(),
+            detach: watch::Sender::new(false).subscribe(),
+        };
         let letters = DeadLetters::open(&config.data_dir, letter_limits(config))?;
         let replay = Replay::new(letters, journal.identity().id, clock);
-        let parts = lanes::all(config, &sinks, &journal, clock, &signals, &replay).await?;
+        let parts = lanes::all(config, &sinks, &journal, clock, &signals, &shares, &replay).await?;
         let (shared, lanes): (Vec<_>, Vec<_>) = parts.lanes.into_iter().unzip();
         let address = config.http.listen;
         let listen = |source| StartError::Listen { address, source };
@@ -104,6 +112,11 @@ impl Server {
             },
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(Arc::clone(&status), host)),
+            shares: tokio::spawn(shares.watch(
+                status.journal.clone(),
+                Arc::clone(&status.door),
+                status.lanes.clone(),
+            )),
             status,
             sinks,
             lanes: running,
@@ -157,6 +170,7 @@ impl Server {
         }
         self.status.replay.letters.close().await;
         self.sampler.abort();
+        self.shares.abort();
         if let Err(error) = self.status.journal.close().await {
             tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
         }

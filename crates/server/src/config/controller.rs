@@ -11,6 +11,7 @@ use tidegate::control::{aimd, ports};
 use tidegate::{Bounds, ControllerSettings, Epoch, Plan, SettingError};
 
 use super::hill::{GradientConfig, StrategyConfig};
+use super::joint::JointConfig;
 use super::load_score::LoadScoreConfig;
 use super::read::{Fields, Leaf, Section, choice};
 use super::schema;
@@ -22,6 +23,8 @@ use super::units::Span;
 #[serde(tag = "name", rename_all = "snake_case")]
 #[schemars(transform = schema::tagged("aimd"), transform = schema::allow_bare_name)]
 pub enum ControllerConfig {
+    /// Batch size and concurrency together, from what full batches take under the `target`.
+    Joint(JointConfig),
     /// Keeps the initial batch size.
     Fixed {},
     /// Additive increase, multiplicative decrease of the batch size under the lane's `target`.
@@ -84,6 +87,7 @@ impl ControllerConfig {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
+            Self::Joint(_) => "joint",
             Self::Fixed {} => "fixed",
             Self::Aimd(_) => "aimd",
             Self::LoadScore(_) => "load_score",
@@ -104,6 +108,7 @@ impl ControllerConfig {
     #[must_use]
     pub fn settings(&self, target: Span) -> ControllerSettings {
         match self {
+            Self::Joint(settings) => ControllerSettings::Joint(settings.settings(target)),
             Self::Fixed {} => ControllerSettings::Fixed,
             Self::Aimd(AimdConfig { step, decrease, startup }) => {
                 let target = target.duration();
@@ -166,6 +171,7 @@ impl ControllerConfig {
                 }
                 true
             }
+            Self::Joint(own) => own.reset(field),
             Self::LoadScore(own) => own.reset(field),
             Self::Gradient(own) => own.reset(field),
             Self::Conservative(own)
@@ -178,6 +184,7 @@ impl ControllerConfig {
     /// The controller of that name with its defaults.
     fn by_name(name: &str) -> Option<Self> {
         Some(match name {
+            "joint" => Self::Joint(JointConfig::default()),
             "aimd" => Self::Aimd(AimdConfig::default()),
             "fixed" => Self::Fixed {},
             "load_score" => Self::LoadScore(LoadScoreConfig::default()),
@@ -238,6 +245,7 @@ impl Section for ControllerConfig {
                 fields.leaf("decrease", decrease);
                 fields.leaf("startup", startup);
             }
+            Self::Joint(settings) => settings.fields(fields),
             Self::LoadScore(settings) => settings.fields(fields),
             Self::Gradient(settings) => settings.fields(fields),
             Self::Conservative(settings)

@@ -74,6 +74,13 @@ pub(super) const AGE_MIN: Span = Span::secs(1);
 pub(super) const AGE_MAX: Span = Span::secs(36_500 * 86_400);
 pub(super) const ROWS_MAX: u64 = 1_000_000_000_000_000;
 
+/// Less than this of the journal for one sink is one request.
+pub(super) const SHARE_BYTES_MIN: ByteSize = ByteSize::kib(64);
+/// Tests of a list, values of a test and steps of a transform: every event passes them.
+pub(super) const TESTS_MAX: usize = 64;
+pub(super) const VALUES_MAX: usize = 1000;
+pub(super) const STEPS_MAX: usize = 64;
+
 pub(super) const BATCH_SIZE_INITIAL: u32 = 500;
 pub(super) const BATCH_SIZE_MIN: u32 = 1;
 pub(super) const BATCH_SIZE_MAX: u32 = 20_000;

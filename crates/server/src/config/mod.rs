@@ -27,6 +27,8 @@ mod file_sink;
 mod hill;
 mod http;
 mod http_sink;
+mod intake;
+mod joint;
 mod journal;
 mod lane;
 mod load;
@@ -36,6 +38,7 @@ mod origin;
 mod postgres;
 mod read;
 mod retry;
+mod route;
 mod schema;
 mod secret;
 mod sink;
@@ -62,6 +65,7 @@ pub use http::HttpConfig;
 pub use http_sink::{
     Address, Answers, Compression, Format, Header, HttpSinkConfig, Method, StatusMeaning,
 };
+pub use intake::{IntakeConfig, OnFull};
 pub use journal::{Durability, JournalConfig};
 pub use lane::{BatchSize, LaneConfig};
 pub use load::{Loaded, Overrides, Source};
@@ -70,10 +74,11 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
 pub use postgres::{OnConflict, PostgresConfig, SslMode, SynchronousCommit};
 pub use retry::{ClassRetry, RetryConfig, Treatment};
+pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sink::{Retention, SinkConfig, SinkKind, SqliteConfig};
-pub use units::{ByteSize, Span, UnitError};
+pub use units::{ByteSize, Share, Span, UnitError};
 
 use check::Check;
 use read::{Fields, Section};

@@ -19,7 +19,7 @@ use super::env::join;
 use super::error::{Place, Problem, ProblemKind};
 use super::origin::{Origin, Origins};
 use super::secret::Secret;
-use super::units::{ByteSize, Span};
+use super::units::{ByteSize, Share, Span};
 use super::yaml::{Entry, Node, Value};
 
 /// A value that is written as one word or number.
@@ -155,6 +155,28 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of values that may be absent.
+    pub(super) fn optional_leaves<T: Leaf>(
+        &mut self,
+        name: &'static str,
+        into: &mut Option<Vec<T>>,
+    ) {
+        let Some((path, node)) = self.find(name) else { return };
+        match &node.value {
+            Value::List(nodes) => {
+                self.findings.origin(&path, node);
+                let read = nodes.iter().enumerate();
+                let values = read.filter_map(|(index, node)| {
+                    self.findings.leaf(&format!("{path}[{index}]"), node)
+                });
+                *into = Some(values.collect());
+            }
+            Value::Broken => {}
+            _ if node.is_null() => *into = None,
+            _ => self.findings.wrong(&path, node, "a list"),
+        }
+    }
+
     /// A list of groups, in place of the default list.
     pub(super) fn list<T: Section + Default>(&mut self, name: &'static str, into: &mut Vec<T>) {
         let Some((path, node)) = self.find(name) else { return };
@@ -261,6 +283,7 @@ leaves! {
     f64: "a number";
     ByteSize: ByteSize::FORM;
     Span: Span::FORM;
+    Share: Share::FORM;
     bool: "`true` or `false`";
     SocketAddr: "an address and a port, like `127.0.0.1:8080` or `[::1]:8080`";
 }

@@ -11,6 +11,7 @@ use super::check::Check;
 use super::defaults;
 use super::file_sink::FileConfig;
 use super::http_sink::HttpSinkConfig;
+use super::intake::IntakeConfig;
 use super::lane::LaneConfig;
 use super::postgres::PostgresConfig;
 use super::read::{Fields, Leaf, Section, choice};
@@ -24,6 +25,9 @@ pub struct SinkConfig {
     /// What the sink is, and what only sinks of that type have.
     #[serde(flatten)]
     pub kind: SinkKind,
+    /// Which events it gets, and how many may wait for it.
+    #[serde(flatten)]
+    pub intake: IntakeConfig,
     /// When it counts as away.
     pub breaker: BreakerConfig,
     /// How its lanes batch.
@@ -168,7 +172,7 @@ impl Leaf for Type {
 
 impl Section for SinkConfig {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { kind, breaker, lane } = self;
+        let Self { kind, intake, breaker, lane } = self;
         let mut name = Type::Sqlite;
         fields.leaf("type", &mut name);
         match (name, kind) {
@@ -200,6 +204,7 @@ impl Section for SinkConfig {
             (Type::Stdout, kind) => *kind = SinkKind::Stdout {},
             (Type::Blackhole, kind) => *kind = SinkKind::Blackhole {},
         }
+        intake.fields(fields);
         fields.section("breaker", breaker);
         lane.fields(fields);
     }

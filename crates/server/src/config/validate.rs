@@ -115,6 +115,7 @@ fn lanes(config: &Config, check: &mut Check) {
     for (name, sink) in &config.sinks {
         let path = format!("sinks.{name}");
         sink.kind.check(&path, check);
+        sink.intake.check(&path, config.journal.max_bytes, check);
         sink.breaker.check(&format!("{path}.breaker"), check);
         let own = refused(&sink.lane, &sink.kind, event_bytes_max);
         for problem in &own {

@@ -18,7 +18,7 @@ use tidegate_journal::Group;
 
 use super::decode::{Encoding, unpack};
 use super::refusal::{Listed, Refusal, listed};
-use super::{Door, body};
+use super::{Door, Held, body};
 
 /// Bodies from this size on are unpacked and parsed where blocking is allowed.
 const BLOCKING_BYTES: usize = 256 * 1024;
@@ -165,6 +165,9 @@ async fn append(door: &Door, parsed: Parsed) -> Result<Accepted, Refusal> {
         })
         .collect();
     if !groups.is_empty() {
+        if let Some(Held { sink, bytes, bytes_max }) = door.held_back() {
+            return Err(Refusal::Held { sink, bytes, bytes_max });
+        }
         let appended = match door.journal.append(groups) {
             Ok(appending) => appending.await,
             Err(refused) => Err(refused),

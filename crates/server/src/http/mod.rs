@@ -16,6 +16,7 @@ mod refusal;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -67,6 +68,16 @@ pub(crate) struct Door {
     clock: Clock,
     /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
     refused_at: AtomicU64,
+    held: Mutex<Option<Held>>,
+}
+
+/// A sink for which more waits than may, and whose policy is to hold back producers.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) sink: Arc<str>,
+    /// Bytes of the journal that wait for it.
+    pub(crate) bytes: u64,
+    pub(crate) bytes_max: u64,
 }
 
 impl Door {
@@ -90,7 +101,18 @@ impl Door {
             journal_failed,
             clock,
             refused_at,
+            held: Mutex::new(None),
         }
+    }
+
+    /// Refuses requests from now on because of this sink, or no more.
+    pub(crate) fn hold_back(&self, held: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    /// Because of which sink requests are refused now.
+    pub(crate) fn held_back(&self) -> Option<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the journal has refused a request in the last few seconds.

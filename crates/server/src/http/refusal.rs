@@ -52,6 +52,11 @@ pub(crate) enum Refusal {
     #[error(transparent)]
     Journal(#[from] AppendError),
     #[error(
+        "sink `{sink}` has filled its share of the journal ({bytes} of {bytes_max} bytes): retry when \
+         it has taken more"
+    )]
+    Held { sink: std::sync::Arc<str>, bytes: u64, bytes_max: u64 },
+    #[error(
         "there is nothing at {path}: events go to POST /v1/events, figures are at /api/metrics"
     )]
     NoSuchPath { path: String },
@@ -86,6 +91,7 @@ impl Refusal {
             Self::Events(error) => events_status(error),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Journal(error) => journal_status(error),
+            Self::Held { .. } => (StatusCode::SERVICE_UNAVAILABLE, "sink_full"),
             Self::NoSuchPath { .. } => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         }
@@ -94,7 +100,7 @@ impl Refusal {
     /// Seconds after which the same request may succeed.
     fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Overloaded | Self::TooSlow { .. } => Some(1),
+            Self::Overloaded | Self::TooSlow { .. } | Self::Held { .. } => Some(1),
             Self::Journal(error) => match error {
                 AppendError::NoSpace { .. } => Some(5),
                 error if error.advice() == Advice::FixInput => None,

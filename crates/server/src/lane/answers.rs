@@ -27,7 +27,7 @@ impl Lane {
         (flight, delivery): (Flight, Delivery),
     ) -> Result<(), LaneError> {
         let Flight { batch, ticket, leave, case, before } = flight;
-        let Delivery { outcome, failure, feedback } = delivery;
+        let Delivery { outcome, failure, feedback, retry_after } = delivery;
         let now = self.shared.clock.now();
         if let Some(ticket) = ticket {
             let waiting = self.queue.seen().items;
@@ -46,7 +46,9 @@ impl Lane {
         let recut = matches!(failure, DeliveryFailure::Recut(_));
         leave.answered(now, if recut { Verdict::Answered } else { outcome.into() });
         let place = self.place_of(case, batch, before, now);
-        self.failed(place, outcome, failure, now)
+        self.failed(place, (outcome, retry_after), failure, now)?;
+        self.keep_a_probe();
+        Ok(())
     }
 
     /// The sink took a batch.
@@ -57,6 +59,7 @@ impl Lane {
         now: Moment,
     ) -> Result<(), LaneError> {
         self.note_delivery(batch, now);
+        self.was_not_missed(batch);
         self.given_up.retain(|position| !batch.range.contains(position));
         self.note(batch.range.clone())?;
         if let Some(place) = case.and_then(|id| self.cases.iter().position(|case| case.id == id)) {
@@ -117,7 +120,7 @@ impl Lane {
     fn failed(
         &mut self,
         place: usize,
-        outcome: Outcome,
+        (outcome, retry_after): (Outcome, Option<Duration>),
         failure: DeliveryFailure,
         now: Moment,
     ) -> Result<(), LaneError> {
@@ -153,7 +156,7 @@ impl Lane {
                 self.again(place, &failure, None, now);
             }
             Consequence::Retry { asked } => {
-                self.again(place, &failure, asked, now);
+                self.again(place, &failure, asked.max(retry_after), now);
             }
             Consequence::Ask { dies } => {
                 self.in_doubt = true;
@@ -167,7 +170,7 @@ impl Lane {
             }
             Consequence::Split { at } => self.split(place, at),
             Consequence::Die(kind) => self.doom(place, why(kind, outcome, &failure)),
-            Consequence::Items => self.item_by_item(place, outcome, failure, now)?,
+            Consequence::Items => self.item_by_item(place, outcome, &failure, now)?,
         }
         Ok(())
     }
@@ -240,16 +243,16 @@ impl Lane {
         &mut self,
         place: usize,
         outcome: Outcome,
-        failure: DeliveryFailure,
+        failure: &DeliveryFailure,
         now: Moment,
     ) -> Result<(), LaneError> {
-        let DeliveryFailure::Items(failures) = &failure else { return Ok(()) };
+        let DeliveryFailure::Items(failures) = failure else { return Ok(()) };
         let Some(parcel) = self.cases[place].sends().cloned() else { return Ok(()) };
         let known: BTreeSet<_> = cut::singles(&parcel.batch).map(|slice| slice.first).collect();
         let named = failures.iter().filter(|failure| known.contains(&failure.position));
         let (later, never): (Vec<_>, Vec<_>) = named.partition(|failure| failure.retryable);
         if later.is_empty() && never.is_empty() {
-            self.again(place, &failure, None, now);
+            self.again(place, failure, None, now);
             return Ok(());
         }
         let of = |list: &[_]| -> BTreeSet<Position> {
@@ -273,7 +276,7 @@ impl Lane {
             let exhausted = self.failing.policy.limits.exhausted(parcel.attempts, age);
             parts.push(match exhausted {
                 None => Part::Send(parcel),
-                Some(which) => Part::Die(parcel, why(which.into(), outcome, &failure)),
+                Some(which) => Part::Die(parcel, why(which.into(), outcome, failure)),
             });
         }
         self.cases[place].replace(parts.into_iter());

@@ -157,7 +157,8 @@ impl Lane {
         let overlapping = self.known.iter().filter(|known| known.overlaps(&batch.range));
         let attempts = overlapping.clone().map(|known| known.attempts).max().unwrap_or(0);
         let first_at = overlapping.clone().map(|known| known.first_at).min().unwrap_or(now);
-        let last = overlapping.clone().last().map_or(tidegate::Outcome::Ok, |known| known.last);
+        let last =
+            overlapping.clone().next_back().map_or(tidegate::Outcome::Ok, |known| known.last);
         let dying: Vec<_> = overlapping.filter(|known| known.dies.is_some()).cloned().collect();
         if dying.is_empty() {
             return Some((batch, (attempts, first_at)));

@@ -20,6 +20,7 @@ pub(crate) mod consequence;
 mod cut;
 pub(crate) mod error;
 mod flight;
+mod letting_go;
 pub(crate) mod outage;
 mod queue;
 mod recovery;
@@ -27,6 +28,8 @@ mod sending;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_at_least_once;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,10 +47,12 @@ use crate::dead_letters::DeadLetters;
 use case::{Case, Known};
 use consequence::Policy;
 use error::LaneError;
-use flight::Flights;
+use flight::{Course, Flights};
 use outage::Outage;
 use queue::PositionQueue;
 use shared::{Shared, State};
+
+use crate::route::Route;
 
 /// Attempts in a row that a sink may refuse before a lane that drains leaves the rest to the
 /// journal.
@@ -82,12 +87,15 @@ pub(crate) struct Signals {
     pub(crate) drain: watch::Receiver<bool>,
     /// The host's load.
     pub(crate) host: watch::Receiver<Feedback>,
+    /// Whether the sink holds more of the journal than it may and is to be let go of.
+    pub(crate) detach: watch::Receiver<bool>,
 }
 
 /// One lane of one sink.
 pub(crate) struct Lane {
     shared: Arc<Shared>,
     sink: Arc<dyn Sink>,
+    course: Course,
     bounds: Bounds,
     reader: LaneReader,
     cursor: LaneCursor,
@@ -121,6 +129,10 @@ pub(crate) struct Lane {
     /// Whether the sink's record must be read before anything more is sent: at the start, when a
     /// batch contradicts it, and when the sink could not be reached (it may be another one now).
     in_doubt: bool,
+    /// Which events the sink gets, and how.
+    route: Arc<Route>,
+    /// Whether nothing is kept for the sink: see `letting_go`.
+    detached: bool,
 }
 
 impl Lane {
@@ -132,7 +144,14 @@ impl Lane {
         signals: Signals,
         failing: Failing,
     ) -> Self {
+        let course = Course {
+            sink: Arc::clone(&sink),
+            timeout: bounds.timeout,
+            notes: sink.keys_batches().then(|| cursor.notes()),
+            clock: shared.clock,
+        };
         Self {
+            course,
             changes: failing.outage.changes(),
             room: failing.dead_letters.room(),
             failing,
@@ -156,7 +175,15 @@ impl Lane {
             known_below: 0,
             queued_end: 0,
             in_doubt: true,
+            route: Arc::default(),
+            detached: false,
         }
+    }
+
+    /// Gives the sink only what this route says.
+    pub(crate) fn routed(mut self, route: Arc<Route>) -> Self {
+        self.route = route;
+        self
     }
 
     /// Delivers until it is told to drain and nothing is left, or the sink takes nothing more.
@@ -172,7 +199,12 @@ impl Lane {
                 self.recover().await?;
             }
             self.bury().await?;
+            self.attach_if_well();
             let wait = self.step();
+            // A batch in doubt of which the sink gets nothing any more has nothing to send.
+            for done in self.queue.reach(0) {
+                self.note(done)?;
+            }
             if self.is_done() {
                 return Ok(());
             }
@@ -185,6 +217,9 @@ impl Lane {
     async fn next_edge(&mut self, until: Option<Moment>) -> Result<(), LaneError> {
         let clock = self.shared.clock;
         let reads = self.has_room();
+        if let Some(position) = self.queue.awaits() {
+            self.reader.call_at(position);
+        }
         let chunk = usize::try_from(self.bounds.queue_bytes / 4).unwrap_or(usize::MAX).max(1 << 16);
         let drains = *self.signals.drain.borrow();
         tokio::select! {
@@ -192,6 +227,7 @@ impl Lane {
             frames = self.reader.next(chunk), if reads => self.arrived(frames)?,
             () = clock.sleep_until(until) => {}
             Ok(()) = self.changes.changed() => {}
+            Ok(()) = self.signals.detach.changed() => self.let_go_if_told(),
             Ok(()) = self.room.changed(), if self.blocked.is_some() => {}
             Ok(()) = self.signals.drain.changed(), if !drains => {
                 self.shared.engine().drain();
@@ -205,10 +241,10 @@ impl Lane {
     }
 
     fn has_room(&self) -> bool {
-        let queue = self.queue.seen();
-        !self.in_doubt
-            && queue.items < self.bounds.queue_items
-            && queue.bytes < self.bounds.queue_bytes
+        let queue = self.queue.held();
+        let room = queue.items < self.bounds.queue_items && queue.bytes < self.bounds.queue_bytes;
+        // A batch in doubt was cut within the bounds of its time, and must be complete to leave.
+        !self.in_doubt && (room || self.queue.awaits().is_some())
     }
 
     /// Whether the lane was told to drain and there is nothing left to do, or no use in trying.
@@ -231,7 +267,7 @@ impl Lane {
     }
 
     fn publish(&self) {
-        let queue = self.queue.seen();
+        let queue = self.queue.held();
         self.shared.queue_items.store(queue.items, Ordering::Relaxed);
         self.shared.queue_bytes.store(queue.bytes, Ordering::Relaxed);
     }

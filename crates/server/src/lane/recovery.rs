@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tidegate::Moment;
 use tidegate::breaker::Verdict;
@@ -14,10 +15,12 @@ use tidegate_journal::{Frame, ReadError, UnknownPositions};
 use tidegate_sinks::DeliveryFailure;
 
 use super::error::{LaneError, is_final};
+use super::letting_go::SKIP_BYTES;
 use super::outage::Leave;
 use super::shared::State;
-use super::{Lane, cut};
+use super::{Lane, Signals, cut};
 use crate::dead_letters::StoreError;
+use crate::route::Run;
 
 impl Lane {
     /// Asks the sink what was delivered, until it says so or the server stops, and begins to read
@@ -26,7 +29,7 @@ impl Lane {
         self.queue.clear();
         self.forget_cases();
         while self.in_doubt && !self.gives_up() {
-            let Some(leave) = self.leave_to_ask().await else { continue };
+            let Some(leave) = self.leave_to_ask().await? else { continue };
             let low = self.cursor.low_water();
             let asked = self.sink.delivered(&self.shared.lane, low);
             let failure = match tokio::time::timeout(self.bounds.timeout, asked).await {
@@ -54,7 +57,8 @@ impl Lane {
             self.tell_refusal(&failure, wait);
             self.ask_at = Some(self.shared.clock.now() + wait);
             let (why, attempts) = (failure.to_string(), self.refusals);
-            self.shared.set_state(State::Retrying { why, attempts });
+            let state = State::Retrying { why, attempts };
+            self.shared.set_state(if self.detached { State::Detached } else { state });
         }
         Ok(())
     }
@@ -65,8 +69,9 @@ impl Lane {
         self.failing.dead_letters.positions(self.failing.journal, sink, lane, low).await
     }
 
-    /// Waits until the sink may be asked; `None` when something else has happened meanwhile.
-    async fn leave_to_ask(&mut self) -> Option<Leave> {
+    /// Waits until the sink may be asked; `None` when something else has happened meanwhile. A
+    /// lane that is let go of reads on.
+    async fn leave_to_ask(&mut self) -> Result<Option<Leave>, LaneError> {
         let now = self.shared.clock.now();
         self.follow(self.failing.outage.phase(now), now);
         let wait = match self.ask_at.filter(|at| *at > now) {
@@ -74,18 +79,28 @@ impl Lane {
             None => match self.failing.outage.admit(now) {
                 Ok(leave) => {
                     self.ask_at = None;
-                    return Some(leave);
+                    return Ok(Some(leave));
                 }
                 Err(wait) => wait,
             },
         };
         let drains = *self.signals.drain.borrow();
-        tokio::select! {
-            () = self.shared.clock.sleep_until(wait) => {}
-            Ok(()) = self.changes.changed() => {}
-            _ = self.signals.drain.wait_for(|drain| *drain), if !drains => self.ask_at = None,
+        let Signals { drain, detach, .. } = &mut self.signals;
+        let frames = tokio::select! {
+            () = self.shared.clock.sleep_until(wait) => return Ok(None),
+            Ok(()) = self.changes.changed() => return Ok(None),
+            _ = drain.wait_for(|drain| *drain), if !drains => {
+                self.ask_at = None;
+                return Ok(None);
+            }
+            Ok(()) = detach.changed() => None,
+            frames = self.reader.next(SKIP_BYTES), if self.detached => Some(frames),
+        };
+        match frames {
+            Some(frames) => self.arrived(frames)?,
+            None => self.let_go_if_told(),
         }
-        None
+        Ok(None)
     }
 
     /// Goes on where the sink's record has its first gap.
@@ -106,6 +121,11 @@ impl Lane {
         let from = self.cursor.low_water();
         self.reader.seek(from);
         self.queued_end = from;
+        if let Some(notes) = &self.course.notes {
+            // The journal alone knows what such a sink has, and how the rest was cut.
+            self.known_below = self.known_below.max(self.cursor.delivered_end());
+            self.queue.fix(notes.in_doubt());
+        }
         self.in_doubt = false;
         let (lane, sink) = (&self.shared.lane, &self.shared.sink);
         tracing::info!(%sink, %lane, from, "delivering");
@@ -121,24 +141,58 @@ impl Lane {
             lane: Arc::clone(&self.shared.lane),
             why: error.to_string(),
         })?;
+        if self.detached {
+            return self.skip(&frames);
+        }
         let now = self.shared.clock.now();
         for frame in frames {
             for group in &frame.groups {
                 let rows = Rows::new(group.rows.clone(), group.items);
                 if group.first.min(self.queued_end) < self.known_below {
-                    self.queue_missing(group.positions(), rows, now);
+                    self.queue_missing(group.positions(), rows, now)?;
                 } else {
-                    self.queue.push(group.first, rows, now);
+                    self.enqueue(group.first, rows, now)?;
                 }
                 self.queued_end = group.positions().end;
             }
+        }
+        for done in self.queue.reach(self.reader.place()) {
+            self.note(done)?;
+        }
+        Ok(())
+    }
+
+    /// Queues the rows that the sink is to get, in the form in which it gets them.
+    fn enqueue(&mut self, first: Position, rows: Rows, now: Moment) -> Result<(), LaneError> {
+        if self.route.is_open() {
+            self.queue.push(first, rows, now);
+            return Ok(());
+        }
+        let mut at = first;
+        for run in self.route.runs(&rows) {
+            let end = at + u64::from(run.count());
+            match run {
+                Run::Wanted(rows) => self.queue.push(at, rows, now),
+                Run::Filtered(count) => {
+                    self.shared.filtered.fetch_add(u64::from(count), Ordering::Relaxed);
+                    for done in self.queue.pass(at..end) {
+                        self.note(done)?;
+                    }
+                }
+            }
+            at = end;
         }
         Ok(())
     }
 
     /// Queues the rows that the sink does not have yet. Between them, and before them, there may be
     /// some that it has: no batch may span those.
-    fn queue_missing(&mut self, positions: Range<Position>, mut rows: Rows, now: Moment) {
+    fn queue_missing(
+        &mut self,
+        positions: Range<Position>,
+        mut rows: Rows,
+        now: Moment,
+    ) -> Result<(), LaneError> {
         if positions.start != self.queued_end {
             self.queue.push_hole();
         }
@@ -152,12 +206,13 @@ impl Lane {
                 rows.split_to(skip);
                 self.queue.push_hole();
             }
-            self.queue.push(missing.start, rows.split_to(take), now);
+            self.enqueue(missing.start, rows.split_to(take), now)?;
             at = missing.end;
         }
         if at < positions.end {
             self.queue.push_hole();
         }
+        Ok(())
     }
 
     /// Tells the journal what is delivered.

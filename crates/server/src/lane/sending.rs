@@ -181,7 +181,11 @@ impl Lane {
         }
     }
 
-    fn launch_fresh(&mut self, cut: Cut, leave: Leave, now: Moment) -> Sent {
+    fn launch_fresh(&mut self, mut cut: Cut, leave: Leave, now: Moment) -> Sent {
+        if self.queue.repeats() {
+            // Its size was another plan's: it must not look full.
+            cut.reason = FlushReason::Linger;
+        }
         let Some(batch) = self.queue.cut(&self.shared.lane, cut) else { return Sent::No(None) };
         // Some of it may turn out to be given up already; then it becomes a case.
         let Some((batch, before)) = self.recognize(batch) else { return Sent::No(Some(now)) };
@@ -194,11 +198,14 @@ impl Lane {
 
     /// The one place where a batch leaves.
     fn send(&mut self, flight: Flight) {
-        self.flights.launch(&self.sink, self.bounds.timeout, flight);
+        self.flights.launch(&self.course, flight);
     }
 
     /// Shows what the lane is doing.
     pub(super) fn show(&self) {
+        if self.detached {
+            return self.shared.set_state(State::Detached);
+        }
         let drains = *self.signals.drain.borrow();
         let well = if drains { State::Draining } else { State::Running };
         if let Some((why, _)) = &self.blocked {

@@ -28,6 +28,12 @@ pub(crate) struct Shared {
     pub(crate) retries: [AtomicU64; Outcome::LABELS.len()],
     /// Attempts that took longer than the target.
     pub(crate) misses: AtomicU64,
+    /// Bytes of the journal that are kept for this lane.
+    pub(crate) held_bytes: AtomicU64,
+    /// Events that the sink was not to get.
+    pub(crate) filtered: AtomicU64,
+    /// Events that were not kept for the sink while it was detached.
+    pub(crate) missed: AtomicU64,
 }
 
 /// What a lane is doing.
@@ -50,6 +56,9 @@ pub enum State {
         /// What is in the way, and what to do.
         why: String,
     },
+    /// Its sink held more of the journal than it may: nothing is kept for it until it takes a batch
+    /// again.
+    Detached,
     /// It delivers what is left before the server stops.
     Draining,
     /// It has ended.
@@ -79,6 +88,9 @@ impl Shared {
             queue_bytes: AtomicU64::new(0),
             retries: Default::default(),
             misses: AtomicU64::new(0),
+            held_bytes: AtomicU64::new(0),
+            filtered: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
         }
     }
 

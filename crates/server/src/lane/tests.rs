@@ -20,7 +20,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::dead_letters::Limits;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Keeps every position that it was given, by its text, and refuses what would come twice.
 #[derive(Default)]
@@ -91,7 +91,7 @@ impl Sink for Ledger {
             Ok(()) => (Outcome::Ok, None),
             Err((outcome, failure)) => (outcome, Some(failure)),
         };
-        Box::pin(async move { Delivery { outcome, failure, feedback: None } })
+        Box::pin(async move { Delivery { outcome, failure, feedback: None, retry_after: None } })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -101,7 +101,7 @@ impl Sink for Ledger {
 
 /// A journal with one frame of each of these sizes, every event saying its position. Each frame's
 /// class is the one at the same place.
-async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
+pub(super) async fn journal(dir: &std::path::Path, frames: &[(u32, &str)]) -> Journal {
     let settings = Settings {
         durability: Durability::Written,
         segment_bytes: 1 << 20,
@@ -135,10 +135,10 @@ fn draining_lane(
     lane_with(journal, filter, batch_size, 1.0, sink, failing(journal, &letters, Policy::default()))
 }
 
-const ROOM: Limits = Limits { items_max: 1000, bytes_max: 1 << 20 };
+pub(super) const ROOM: Limits = Limits { items_max: 1000, bytes_max: 1 << 20 };
 
 /// What a lane needs when something fails, with a breaker of its own.
-fn failing(journal: &Journal, letters: &DeadLetters, policy: Policy) -> Failing {
+pub(super) fn failing(journal: &Journal, letters: &DeadLetters, policy: Policy) -> Failing {
     let breaker = Breaker::new(breaker::Settings::default()).unwrap();
     Failing {
         policy,
@@ -199,7 +199,9 @@ fn lane_of(
     let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
     let host = watch::Sender::new(Feedback::default()).subscribe();
-    Lane::new(Arc::new(shared), sink, bounds, handles, Signals { drain, host }, failing)
+    let detach = watch::Sender::new(false).subscribe();
+    let signals = Signals { drain, host, detach };
+    Lane::new(Arc::new(shared), sink, bounds, handles, signals, failing)
 }
 
 /// Holds the sink's record against what the journal has.

@@ -182,6 +182,15 @@ fn lanes(lanes: &[Arc<Lane>], to: &mut Encoder<'_, '_>) -> Written {
     to.lane_counter(lanes, ("misses", "Attempts slower than the target"), |lane| {
         load(&lane.misses)
     })?;
+    to.lane_counter(lanes, ("events_filtered", "Events that were not for the sink"), |lane| {
+        load(&lane.filtered)
+    })?;
+    to.lane_gauge(lanes, ("events_missed", "Events not kept while detached"), None, |lane| {
+        load(&lane.missed) as f64
+    })?;
+    to.lane_gauge(lanes, ("held", "Journal kept for the lane"), Some(&Unit::Bytes), |lane| {
+        load(&lane.held_bytes) as f64
+    })?;
     to.lane_counter(lanes, ("decisions", "Changes of plan"), |lane| {
         lane.engine().history().total()
     })?;

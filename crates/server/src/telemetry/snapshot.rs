@@ -115,6 +115,12 @@ pub struct LaneFigures {
     pub backlog: u64,
     /// Everything below this position is delivered.
     pub low_water: u64,
+    /// Bytes of the journal that are kept for this lane.
+    pub held_bytes: u64,
+    /// Events that the sink's condition kept from it.
+    pub filtered: u64,
+    /// Events that were not kept for the sink while it was detached.
+    pub missed: u64,
     /// Events in the lane's queue.
     pub queue_items: u64,
     /// Their bytes.
@@ -270,6 +276,9 @@ fn lane_figures(lane: &Lane, rate: (f64, f64), backlog: u64, low_water: u64) -> 
         plan: plan(engine.plan()),
         backlog,
         low_water,
+        held_bytes: lane.held_bytes.load(Ordering::Relaxed),
+        filtered: lane.filtered.load(Ordering::Relaxed),
+        missed: lane.missed.load(Ordering::Relaxed),
         queue_items: lane.queue_items.load(Ordering::Relaxed),
         queue_bytes: lane.queue_bytes.load(Ordering::Relaxed),
         in_flight: engine.in_flight(),

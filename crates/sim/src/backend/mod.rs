@@ -82,8 +82,8 @@ impl Backend {
         &self.spec
     }
 
-    /// A batch of that many items comes to the door.
-    pub fn admit(&mut self, now: Moment, job: usize, items: u32) -> Admission {
+    /// A batch of that many items comes to the door, which cost that many times the usual.
+    pub fn admit(&mut self, now: Moment, job: usize, items: u32, cost: f64) -> Admission {
         if course::is_out(&self.spec, now) {
             return Admission::Refused(Outcome::Unreachable, self.refusal_to_connect());
         }
@@ -96,7 +96,7 @@ impl Backend {
         self.advance(now);
         let others = self.load();
         let outcome = self.draw_outcome(others + 1.0, f64::from(items));
-        let seconds = self.seconds_alone(items) * self.draw_noise(others + 1.0);
+        let seconds = self.seconds_alone(items) * cost * self.draw_noise(others + 1.0);
         self.serve(now, job, seconds, others);
         Admission::Serving(outcome)
     }

@@ -44,6 +44,12 @@ pub enum Arrivals {
         /// How long it takes.
         over_s: f64,
     },
+    /// What the scenario's `recorded_arrivals` say, item for item and not by chance.
+    Replay {
+        /// Whether it begins again when it is over. Default no.
+        #[serde(default)]
+        again: bool,
+    },
     /// Two rates that take turns after exponential times (a Markov-modulated Poisson process).
     Burst {
         /// The lower rate.

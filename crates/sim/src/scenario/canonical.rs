@@ -36,6 +36,18 @@ pub const MEASURED: [(&str, &str); 5] = [
     ("http_standin", include_str!("../../scenarios/measured/http_standin.yaml")),
 ];
 
+/// Scenarios of several classes on one sink: name and YAML.
+pub const CLASSES: [(&str, &str); 1] = files!["classes"];
+
+/// The scenarios of classes.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn classes() -> Result<Vec<Scenario>, ScenarioError> {
+    CLASSES.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
+
 /// The scenarios as measured.
 ///
 /// # Errors
@@ -78,7 +90,8 @@ pub fn arrivals() -> Result<Vec<Scenario>, ScenarioError> {
 ///
 /// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
 pub fn by_name(name: &str) -> Result<Option<Scenario>, ScenarioError> {
-    let mut all = SATURATED.iter().chain(&ARRIVALS).chain(&SHARERS).chain(&MEASURED);
+    let mut all =
+        SATURATED.iter().chain(&ARRIVALS).chain(&SHARERS).chain(&MEASURED).chain(&CLASSES);
     let found = all.find(|(known, _)| *known == name);
     found.map(|(_, text)| Scenario::from_yaml(text)).transpose()
 }

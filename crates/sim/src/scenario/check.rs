@@ -14,6 +14,13 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     within("duration_s", scenario.duration_s, 1.0..=LONG)?;
     within("target.latency_ms", scenario.target.latency_ms, 1.0..=LONG * 1e3)?;
     within("item_bytes", scenario.item_bytes, 1..=1_000_000)?;
+    within("classes (how many)", scenario.classes.len(), 0..=16)?;
+    for class in &scenario.classes {
+        within("classes.name (length)", class.name.len(), 1..=64)?;
+        within("classes.weight", class.weight, 0.01..=100.0)?;
+        within("classes.cost", class.cost, 0.001..=1000.0)?;
+        class.arrivals.iter().try_for_each(arrivals)?;
+    }
     within("instances", scenario.instances, 1..=64)?;
     within("begin_within_s", scenario.begin_within_s, 0.0..=scenario.duration_s)?;
     for at in &scenario.changes_s {
@@ -21,11 +28,22 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     }
     scenario.bounds.to_bounds().check()?;
     arrivals(&scenario.arrivals)?;
+    recorded(&scenario.recorded_arrivals)?;
     cost(&scenario.backend)?;
     faults(&scenario.backend)?;
     weather(&scenario.backend)?;
     feedback(&scenario.backend.feedback)?;
     course(&scenario.backend)
+}
+
+fn recorded(arrived: &[(u64, u64)]) -> Result<(), SettingError> {
+    within("recorded_arrivals (how many)", arrived.len(), 0..=tidegate::recording::LINES_MAX)?;
+    let pairs = arrived.iter().zip(arrived.iter().skip(1));
+    for ((before, _), (at_ms, _)) in pairs {
+        within("recorded_arrivals.at_ms", *at_ms, before + 1..=u64::MAX)?;
+    }
+    let items = arrived.iter().map(|(_, items)| *items).max().unwrap_or(0);
+    within("recorded_arrivals.items", items, 0..=1_000_000_000)
 }
 
 fn cost(backend: &BackendSpec) -> Result<(), SettingError> {
@@ -157,7 +175,7 @@ fn arrivals(arrivals: &Arrivals) -> Result<(), SettingError> {
     let rate = |field, value: f64| within(field, value, 0.0..=1e9);
     let time = |field, value: f64| within(field, value, 0.01..=LONG);
     match *arrivals {
-        Arrivals::Saturated => Ok(()),
+        Arrivals::Saturated | Arrivals::Replay { .. } => Ok(()),
         Arrivals::Constant { rate: value } => rate("arrivals.rate", value),
         Arrivals::Sine { mean, amplitude, period_s } => {
             rate("arrivals.mean", mean)?;

@@ -11,6 +11,7 @@ pub mod arrivals;
 pub mod backend;
 pub mod canonical;
 mod check;
+pub mod class;
 pub mod random;
 pub mod weather;
 
@@ -22,6 +23,7 @@ use tidegate::SettingError;
 
 pub use arrivals::Arrivals;
 pub use backend::{BackendSpec, CapacityChange, OwnLoad};
+pub use class::Class;
 
 /// A backend, what arrives, a target, and how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,12 +41,21 @@ pub struct Scenario {
     /// What arrives. Default: always more than can be taken.
     #[serde(default)]
     pub arrivals: Arrivals,
+    /// What arrived once, for `arrivals: { pattern: replay }`: millisecond and items, as pairs; the
+    /// milliseconds grow. At most 3,600,000. Filled from a recording by
+    /// [`Scenario::replaying`]. Default: nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recorded_arrivals: Vec<(u64, u64)>,
     /// Serialized bytes of an item, 1 to 1,000,000. Default 266.
     #[serde(default = "item_bytes")]
     pub item_bytes: u32,
     /// Which plans are allowed.
     #[serde(default)]
     pub bounds: PlanBounds,
+    /// Classes with a lane each, at most 16; the lanes of an instance share its attempts in flight
+    /// by weight: at once as many as the largest concurrency among their plans. Default: one lane.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub classes: Vec<Class>,
     /// Instances that send to the backend at once, each with its own controller, 1 to 64. They
     /// share evenly what arrives; a saturated source saturates each. Default 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
@@ -141,6 +152,9 @@ pub enum ScenarioError {
     /// It is not YAML of the right shape; the message says where.
     #[error("the scenario cannot be read: {0}")]
     Parse(String),
+    /// A recording cannot be read.
+    #[error("the recording cannot be read: {0}")]
+    Recording(#[from] tidegate::recording::RecordingError),
     /// A field is out of its bounds.
     #[error("scenario {scenario}: {source}")]
     Setting {
@@ -185,6 +199,24 @@ impl Scenario {
     #[must_use]
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()
+    }
+
+    /// The same with the arrivals of a recording (see [`tidegate::recording`]).
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError::Recording`] that says which line is wrong.
+    pub fn replaying(mut self, recording: &str, again: bool) -> Result<Self, ScenarioError> {
+        let arrived = tidegate::recording::read(recording)?;
+        self.recorded_arrivals = arrived.iter().map(|one| (one.at_ms, one.items)).collect();
+        self.arrivals = Arrivals::Replay { again };
+        self.checked()
+    }
+
+    /// Lanes in all: of every instance, one for each class.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.instances as usize * self.classes.len().max(1)
     }
 
     /// How long it runs.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use tidegate::share::Share;
 use tidegate::{Moment, Outcome};
 
 /// Refused connections in a row that make an outage.
@@ -14,6 +15,8 @@ pub(super) const PROBE_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) struct Instance {
     pub(super) shells: Range<usize>,
+    /// Who of its lanes takes the next slot, if there are several.
+    pub(super) share: Option<Share>,
     /// When it begins; until then it sends nothing and hears nothing.
     pub(super) begins: Moment,
     refusals: u32,
@@ -33,8 +36,8 @@ pub(super) enum Heed {
 }
 
 impl Instance {
-    pub(super) const fn new(shells: Range<usize>, begins: Moment) -> Self {
-        Self { shells, begins, refusals: 0, out: false, resume_at: Moment::ZERO }
+    pub(super) const fn new(shells: Range<usize>, share: Option<Share>, begins: Moment) -> Self {
+        Self { shells, share, begins, refusals: 0, out: false, resume_at: Moment::ZERO }
     }
 
     /// Heeds an outcome.

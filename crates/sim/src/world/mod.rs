@@ -12,7 +12,8 @@ mod shell;
 use std::time::Duration;
 
 use tidegate::engine::{Cut, Ticket};
-use tidegate::{Controller, Engine, Moment, Outcome};
+use tidegate::share::{Share, Slot};
+use tidegate::{Controller, Engine, Moment, Outcome, SettingError};
 
 use crate::agenda::Agenda;
 use crate::arrivals::{Process, TICK};
@@ -23,7 +24,7 @@ use crate::rng::{Rng, Stream};
 use crate::run::{FinalPlan, LaneRun, Run};
 use crate::scenario::{Arrivals, Latency, Scenario};
 use instance::{Heed, Instance, PROBE_EVERY};
-use shell::{Next, Shell};
+use shell::{Next, Place, Shell};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
@@ -54,6 +55,7 @@ enum Event {
 struct Job {
     shell: usize,
     ticket: Option<Ticket>,
+    slot: Option<Slot>,
     batch: Vec<Chunk>,
     outcome: Option<Outcome>,
     attempt: u64,
@@ -83,17 +85,27 @@ impl<'a> World<'a> {
         scenario: &'a Scenario,
         controllers: Vec<Box<dyn Controller>>,
         seed: u64,
-    ) -> Self {
+    ) -> Result<Self, SettingError> {
         let by_arrival = scenario.target.of == Latency::Delivery;
         let mut begins = Rng::new(seed, Stream::Instances);
         let (mut instances, mut shells) = (Vec::new(), Vec::new());
-        for (index, controller) in controllers.into_iter().enumerate() {
-            let within_s = if index == 0 { 0.0 } else { scenario.begin_within_s };
+        let weights: Vec<f64> = scenario.classes.iter().map(|class| class.weight).collect();
+        let lanes = weights.len().max(1);
+        for instance in 0..scenario.instances as usize {
+            let within_s = if instance == 0 { 0.0 } else { scenario.begin_within_s };
             let begins = Moment::ZERO + Duration::from_secs_f64(begins.between(0.0, within_s));
-            instances.push(Instance::new(index..index + 1, begins));
-            shells.push(shell(scenario, controller, index, begins, seed));
+            let share = if lanes > 1 { Some(Share::new(&weights)?) } else { None };
+            let shells = instance * lanes..(instance + 1) * lanes;
+            instances.push(Instance::new(shells, share, begins));
         }
-        Self {
+        for (index, controller) in controllers.into_iter().enumerate() {
+            let Some(instance) = instances.get(index / lanes) else { break };
+            let class = scenario.classes.get(index % lanes);
+            let cost = class.map_or(1.0, |class| class.cost);
+            let place = Place { instance: index / lanes, class: index % lanes, cost };
+            shells.push(shell(scenario, controller, place, instance.begins, seed));
+        }
+        Ok(Self {
             scenario,
             agenda: Agenda::new(),
             instances,
@@ -105,7 +117,7 @@ impl<'a> World<'a> {
             attempts: 0,
             forecast: 0,
             patience: Duration::from_secs_f64(scenario.backend.timeout_s),
-        }
+        })
     }
 
     /// Plays until `end`.
@@ -213,7 +225,8 @@ impl<'a> World<'a> {
     }
 
     fn has_begun(&self, now: Moment, shell: usize) -> bool {
-        let instance = self.shells.get(shell).and_then(|shell| self.instances.get(shell.instance));
+        let instance =
+            self.shells.get(shell).and_then(|shell| self.instances.get(shell.place.instance));
         instance.is_some_and(|instance| instance.begins <= now)
     }
 
@@ -243,12 +256,64 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Does what the engine says until it says wait.
+    /// Drives a lane, and then those of the same instance whose turn has come.
     fn settle(&mut self, now: Moment, index: usize) {
+        self.drive(now, index);
+        while let Some(next) = self.next_turn(index) {
+            self.drive(now, next);
+        }
+    }
+
+    /// The lane whose turn it is, in the instance that lane belongs to.
+    fn next_turn(&self, index: usize) -> Option<usize> {
+        let instance = self.instances.get(self.shells.get(index)?.place.instance)?;
+        let next = instance.share.as_ref()?.next(self.slots(instance))?;
+        Some(instance.shells.start + next)
+    }
+
+    /// Attempts that an instance may have in flight: the most that any of its lanes has found.
+    fn slots(&self, instance: &Instance) -> f64 {
+        let shells = self.shells.get(instance.shells.clone()).into_iter().flatten();
+        shells.map(|shell| shell.engine.plan().concurrency).fold(1.0, f64::max)
+    }
+
+    /// Whether the lane may send now, with the slot it takes if it shares.
+    fn may_send(&mut self, index: usize) -> (bool, Option<Slot>) {
+        let Some(place) = self.shells.get(index).map(|shell| shell.place) else {
+            return (false, None);
+        };
+        let slots = self.instances.get(place.instance).map_or(1.0, |one| self.slots(one));
+        let instance = self.instances.get_mut(place.instance);
+        match instance.and_then(|one| one.share.as_mut()) {
+            None => (true, None),
+            Some(share) => {
+                let slot = share.ask(place.class, slots);
+                (slot.is_some(), slot)
+            }
+        }
+    }
+
+    fn withdraw(&mut self, index: usize) {
+        let Some(place) = self.shells.get(index).map(|shell| shell.place) else { return };
+        let instance = self.instances.get_mut(place.instance);
+        if let Some(share) = instance.and_then(|one| one.share.as_mut()) {
+            share.withdraw(place.class);
+        }
+    }
+
+    /// Does what the engine says until it says wait, or until it is another lane's turn.
+    fn drive(&mut self, now: Moment, index: usize) {
         while let Some(shell) = self.shells.get_mut(index) {
             match shell.step(now) {
-                Next::Send(cut) => self.send(now, index, cut),
+                Next::Send(cut) => {
+                    let (may, slot) = self.may_send(index);
+                    if !may {
+                        return;
+                    }
+                    self.send(now, index, cut, slot);
+                }
                 Next::Wait(until) => {
+                    self.withdraw(index);
                     if let Some(until) = until {
                         self.agenda.note(until, Event::Timer(index));
                     }
@@ -258,7 +323,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn send(&mut self, now: Moment, from: usize, cut: Cut) {
+    fn send(&mut self, now: Moment, from: usize, cut: Cut, slot: Option<Slot>) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.jobs.push(Job::default());
             self.jobs.len() - 1
@@ -272,8 +337,9 @@ impl<'a> World<'a> {
         self.attempts += 1;
         job.shell = from;
         job.attempt = self.attempts;
+        job.slot = slot;
         job.ticket = Some(shell.engine.sent(now, cut, items, bytes));
-        match self.backend.admit(now, index, items) {
+        match self.backend.admit(now, index, items, shell.place.cost) {
             Admission::Refused(outcome, after) => {
                 job.outcome = Some(outcome);
                 self.agenda.note(now + after, Event::Answer(index));
@@ -304,7 +370,7 @@ impl<'a> World<'a> {
     fn conclude(&mut self, now: Moment, index: usize, outcome: Outcome) {
         let Some(job) = self.jobs.get_mut(index) else { return };
         let Some(ticket) = job.ticket.take() else { return };
-        let from = job.shell;
+        let (from, slot) = (job.shell, job.slot.take());
         let Some(shell) = self.shells.get_mut(from) else { return };
         let sent = ticket.sent().at;
         let timely = self.record.answered(now, sent, outcome, &job.batch, shell.engine.plan());
@@ -314,7 +380,12 @@ impl<'a> World<'a> {
         }
         self.backend.answered(outcome);
         shell.engine.answered(now, ticket, outcome, None, shell.lane.waiting());
-        let instance = shell.instance;
+        shell.held_s += now.since(sent).as_secs_f64();
+        let instance = shell.place.instance;
+        let share = self.instances.get_mut(instance).and_then(|one| one.share.as_mut());
+        if let (Some(share), Some(slot)) = (share, slot) {
+            share.answered(slot, now.since(sent));
+        }
         self.heed(now, instance, outcome);
         self.settle(now, from);
     }
@@ -384,27 +455,32 @@ impl<'a> World<'a> {
 fn shell(
     scenario: &Scenario,
     controller: Box<dyn Controller>,
-    instance: usize,
+    place: Place,
     begins: Moment,
     seed: u64,
 ) -> Shell {
     let bounds = scenario.bounds.to_bounds();
     let engine = Engine::new(begins, controller, bounds, DECISIONS_KEPT);
-    let saturated = matches!(scenario.arrivals, Arrivals::Saturated);
+    let class = scenario.classes.get(place.class);
+    let arrivals = class.and_then(|class| class.arrivals).unwrap_or(scenario.arrivals);
+    let saturated = matches!(arrivals, Arrivals::Saturated);
     let lane = Lane::new(scenario.item_bytes, saturated);
     // Far from the seeds that suites count up from zero and oracles from 2^40.
-    let own_seed = seed ^ ((instance as u64) << 48);
+    let number = place.instance * scenario.classes.len().max(1) + place.class;
+    let own_seed = seed ^ ((number as u64) << 48);
     let share = 1.0 / f64::from(scenario.instances);
-    let process = Process::new(scenario.arrivals, share, own_seed);
+    let process = Process::playing(arrivals, &scenario.recorded_arrivals, share, own_seed);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an hour")]
     let seconds = scenario.duration_s.ceil() as usize;
-    Shell::new(engine, lane, instance, process, seconds)
+    Shell::new(engine, lane, place, process, seconds)
 }
 
 fn lane_run(shell: &Shell) -> LaneRun {
     let plan = shell.engine.plan();
     LaneRun {
-        instance: shell.instance,
+        instance: shell.place.instance,
+        class: shell.place.class,
+        held_s: shell.held_s,
         delivered: shell.engine.counters().items_delivered,
         attempts: shell.engine.counters().attempts,
         timely: shell.timely.clone(),

@@ -10,14 +10,24 @@ use crate::lane::Lane;
 pub(super) struct Shell {
     pub(super) engine: Engine,
     pub(super) lane: Lane,
-    /// To which instance it belongs.
-    pub(super) instance: usize,
+    pub(super) place: Place,
     pub(super) process: Option<Process>,
     timer: Option<Moment>,
     /// How many waiting items are the next edge.
     edge_items: u64,
     /// Timely items of each second.
     pub(super) timely: Vec<u64>,
+    /// Seconds that its attempts were in flight, all together.
+    pub(super) held_s: f64,
+}
+
+/// Whose lane it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) instance: usize,
+    pub(super) class: usize,
+    /// What a batch costs, as a multiple of what the backend says.
+    pub(super) cost: f64,
 }
 
 /// What a shell wants of the world.
@@ -32,12 +42,13 @@ impl Shell {
     pub(super) fn new(
         engine: Engine,
         lane: Lane,
-        instance: usize,
+        place: Place,
         process: Option<Process>,
         seconds: usize,
     ) -> Self {
         let timely = vec![0; seconds];
-        Self { engine, lane, instance, process, timer: None, edge_items: 0, timely }
+        let held_s = 0.0;
+        Self { engine, lane, place, process, timer: None, edge_items: 0, timely, held_s }
     }
 
     /// Asks the engine.

@@ -161,6 +161,11 @@ impl Sink for FileSink {
         Limits { concurrency_max: Some(1), guarantee: Guarantee::AtLeastOnce }
     }
 
+    /// A file knows no batches: a repeat is written again, however it is cut.
+    fn keys_batches(&self) -> bool {
+        false
+    }
+
     fn open(&self, origin: Origin) -> BoxFuture<'_, Result<(), OpenError>> {
         Box::pin(async move {
             let open = move |writer: &mut Writer| writer.stage.open(origin, &writer.site);

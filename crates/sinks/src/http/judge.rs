@@ -61,15 +61,13 @@ impl Judge {
         if meaning == Meaning::Retry {
             why.push_str(advice(status));
         }
-        let outcome = meaning.outcome(answer.retry_after);
-        failed(
-            outcome,
-            match meaning {
-                Meaning::Refused => DeliveryFailure::Refused { why, at: None },
-                Meaning::TooLarge => DeliveryFailure::TooLarge(why),
-                _ => DeliveryFailure::Retry(why),
-            },
-        )
+        let failure = match meaning {
+            Meaning::Refused => DeliveryFailure::Refused { why, at: None },
+            Meaning::TooLarge => DeliveryFailure::TooLarge(why),
+            _ => DeliveryFailure::Retry(why),
+        };
+        let retry_after = answer.retry_after;
+        Delivery { retry_after, ..failed(meaning.outcome(retry_after), failure) }
     }
 
     fn listed(&self, answer: &Answer, journal: JournalId, batch: &Batch) -> Delivery {
@@ -107,8 +105,9 @@ impl Judge {
                 first.position,
                 self.quoted(&first.why)
             );
-            let outcome = first.meaning.outcome(answer.retry_after);
-            return failed(outcome, DeliveryFailure::Retry(why));
+            let retry_after = answer.retry_after;
+            let outcome = first.meaning.outcome(retry_after);
+            return Delivery { retry_after, ..failed(outcome, DeliveryFailure::Retry(why)) };
         }
         let delivered = batch.items() - not_taken.len() as u64;
         let failure = |item: &NotTaken| ItemFailure {

@@ -218,7 +218,7 @@ impl Inner {
         };
         let latest = self.latest.get().unwrap_or_default();
         let feedback = Feedback { error_rate: Some(error_rate), ..latest };
-        Delivery { outcome, failure, feedback: Some(feedback) }
+        Delivery { outcome, failure, feedback: Some(feedback), retry_after: None }
     }
 
     /// Counts a batch, and has the lane's record compacted now and then, if a connection is free.
@@ -302,7 +302,7 @@ impl Sink for PostgresSink {
         Box::pin(async move {
             let not_delivered = |trouble: Trouble| {
                 let (outcome, failure) = trouble.answer(&self.inner.server);
-                Delivery { outcome, failure: Some(failure), feedback: None }
+                Delivery { outcome, failure: Some(failure), feedback: None, retry_after: None }
             };
             let permit = match self.inner.pool.permit().await {
                 Ok(permit) => permit,

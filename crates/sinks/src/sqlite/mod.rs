@@ -140,6 +140,7 @@ impl Sink for SqliteSink {
                 outcome: Outcome::Unreachable,
                 failure: Some(self.closed()),
                 feedback: None,
+                retry_after: None,
             })
         })
     }

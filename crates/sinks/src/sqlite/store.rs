@@ -85,7 +85,7 @@ impl Store {
             error_rate: Some(self.recent.error_rate()),
             ..Feedback::default()
         };
-        Delivery { outcome, failure, feedback: Some(feedback) }
+        Delivery { outcome, failure, feedback: Some(feedback), retry_after: None }
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<(), Trouble> {

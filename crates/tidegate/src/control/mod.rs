@@ -236,12 +236,12 @@ fn scaled(size: u32, by: f64, bounds: &Bounds) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{Epoch, Outcome};
     use proptest::prelude::*;
 
-    pub(super) fn first_plan(batch_size: u32) -> Plan {
+    pub(crate) fn first_plan(batch_size: u32) -> Plan {
         Plan {
             batch_size,
             concurrency: 1.0,
@@ -252,7 +252,7 @@ mod tests {
     }
 
     /// A full batch that left at `at_ms` and was answered after `latency_ms`.
-    pub(super) fn sample(at_ms: u64, latency_ms: u64, items: u32, outcome: Outcome) -> Sample {
+    pub(crate) fn sample(at_ms: u64, latency_ms: u64, items: u32, outcome: Outcome) -> Sample {
         let at = Moment::ZERO + Duration::from_millis(at_ms);
         let latency = Duration::from_millis(latency_ms);
         Sample {

@@ -15,7 +15,8 @@ pub(super) struct Capacity {
     in_flight: u32,
     /// When the fractional slot has rested.
     rested_at: Moment,
-    last_sent: Option<Moment>,
+    /// When an attempt was due by the pace, the last one that left.
+    paced: Option<Moment>,
 }
 
 /// Whether an attempt may leave.
@@ -49,12 +50,16 @@ impl Capacity {
             Some(Slot::Whole) => now,
             Some(Slot::Fraction(_)) => self.rested_at,
         };
-        let paced_at = match (plan.pace, self.last_sent) {
-            (Some(pace), Some(last)) if pace > 0.0 => last + seconds(1.0 / pace),
-            _ => now,
-        };
+        let paced_at = self.paced_at(plan.pace).unwrap_or(now);
         let at = slot_free_at.max(paced_at);
         if at <= now { Admission::Now } else { Admission::At(at) }
+    }
+
+    /// When the next attempt is due by the pace. One that left late, because no slot was free, does
+    /// not delay those after it: an interval is made good.
+    fn paced_at(&self, pace: Option<f64>) -> Option<Moment> {
+        let (pace, last) = pace.filter(|pace| *pace > 0.0).zip(self.paced)?;
+        Some(last + seconds(1.0 / pace))
     }
 
     /// The slot that the next attempt would occupy.
@@ -71,10 +76,14 @@ impl Capacity {
     }
 
     /// An attempt leaves.
-    pub(super) fn sent(&mut self, now: Moment, concurrency: f64) -> Slot {
-        let slot = self.next_slot(concurrency).unwrap_or(Slot::Whole);
+    pub(super) fn sent(&mut self, now: Moment, plan: &Plan) -> Slot {
+        let slot = self.next_slot(plan.concurrency).unwrap_or(Slot::Whole);
         self.in_flight += 1;
-        self.last_sent = Some(now);
+        let interval = plan.pace.filter(|pace| *pace > 0.0).map(|pace| seconds(1.0 / pace));
+        let due = self.paced_at(plan.pace).unwrap_or(now);
+        // At most one interval is owed: after a pause nothing leaves in a burst.
+        let owed = interval.is_some_and(|interval| due + interval >= now);
+        self.paced = Some(if owed { due.min(now) } else { now });
         slot
     }
 
@@ -110,7 +119,7 @@ mod tests {
         while now < end {
             let admission = capacity.admission(now, plan);
             if admission == Admission::Now {
-                flying.push_back((now + latency, capacity.sent(now, plan.concurrency)));
+                flying.push_back((now + latency, capacity.sent(now, plan)));
                 sent += 1;
                 continue;
             }
@@ -146,7 +155,7 @@ mod tests {
     #[test]
     fn all_slots_busy_means_wait_for_an_answer() {
         let mut capacity = Capacity::default();
-        capacity.sent(Moment::ZERO, 1.0);
+        capacity.sent(Moment::ZERO, &plan(1.0, None));
         assert_eq!(capacity.admission(Moment::ZERO, &plan(1.0, None)), Admission::AfterAnswer);
     }
 }

@@ -45,7 +45,10 @@ mod counters;
 mod tests;
 mod trigger;
 
+use std::borrow::Cow;
+
 use crate::control::Controller;
+use crate::guard::{Guards, Reading, Veto};
 use crate::history::History;
 use crate::time::earlier;
 use crate::{Bounds, Change, Decision, Feedback, Moment, Outcome, Plan, Sample, Sent};
@@ -60,6 +63,10 @@ pub use trigger::{FlushReason, Queue};
 pub struct Engine {
     bounds: Bounds,
     controller: Box<dyn Controller>,
+    guards: Guards,
+    /// What the controller asks for, within the bounds.
+    asked: Plan,
+    /// What the guards leave of it.
     plan: Plan,
     capacity: Capacity,
     hurry: Hurry,
@@ -127,6 +134,12 @@ impl Ticket {
     pub const fn sent(&self) -> &Sent {
         &self.sent
     }
+
+    /// The attempt leaves only now: what came after [`Engine::sent`] and before — a note on disk,
+    /// say — was not the backend's, and is no part of the attempt's latency.
+    pub fn depart(&mut self, at: Moment) {
+        self.sent.at = self.sent.at.max(at);
+    }
 }
 
 impl Engine {
@@ -144,6 +157,8 @@ impl Engine {
         Self {
             bounds,
             controller,
+            guards: Guards::default(),
+            asked: plan,
             plan,
             capacity: Capacity::default(),
             hurry: Hurry::default(),
@@ -154,6 +169,20 @@ impl Engine {
         }
     }
 
+    /// The same with other guards than the one on refusals by a rate limit.
+    #[must_use]
+    pub fn with_guards(mut self, guards: Guards) -> Self {
+        self.guards = guards;
+        self
+    }
+
+    /// The host was read: a guard may have something to say.
+    pub fn read(&mut self, now: Moment, reading: &Reading) {
+        self.advance(now);
+        let veto = self.guards.read(self.now, reading);
+        self.veto(veto);
+    }
+
     /// What to do now, with this queue.
     pub fn poll(&mut self, now: Moment, queue: &Queue) -> Step {
         self.advance(now);
@@ -161,7 +190,11 @@ impl Engine {
             let change = self.controller.wake(self.now);
             self.apply(change);
         }
-        let wake_at = self.controller.wake_at();
+        if self.guards.wake_at().is_some_and(|at| at <= self.now) {
+            let veto = self.guards.wake(self.now);
+            self.veto(veto);
+        }
+        let wake_at = earlier(self.controller.wake_at(), self.guards.wake_at());
         let asleep = |until| Step::Wait(Wait { until, items: u64::MAX, bytes: u64::MAX });
         if self.paused {
             return asleep(wake_at);
@@ -203,7 +236,7 @@ impl Engine {
         reason: Option<FlushReason>,
     ) -> Ticket {
         self.advance(now);
-        let slot = self.capacity.sent(self.now, self.plan.concurrency);
+        let slot = self.capacity.sent(self.now, &self.plan);
         let sent = Sent {
             at: self.now,
             epoch: self.plan.epoch,
@@ -211,7 +244,8 @@ impl Engine {
             items,
             bytes,
             in_flight: self.capacity.in_flight(),
-            full: matches!(reason, Some(FlushReason::Size | FlushReason::Bytes)),
+            full: matches!(reason, Some(FlushReason::Size | FlushReason::Bytes))
+                && !self.guards.is_braking(),
         };
         self.counters.attempts += 1;
         self.counters.items_sent += u64::from(items);
@@ -272,6 +306,8 @@ impl Engine {
             queue_items,
             feedback,
         };
+        let veto = self.guards.answered(&sample);
+        self.veto(veto);
         let change = self.controller.sample(&sample);
         self.apply(change);
         sample
@@ -311,6 +347,7 @@ impl Engine {
     pub fn resume(&mut self, now: Moment) {
         self.advance(now);
         if std::mem::replace(&mut self.paused, false) {
+            self.guards.resumed(self.now);
             let change = self.controller.resumed(self.now);
             self.apply(change);
         }
@@ -356,17 +393,30 @@ impl Engine {
         self.now = self.now.max(now);
     }
 
-    /// Puts a change into force, after the bounds have had their say.
+    /// Puts a change into force, after the bounds and the guards have had their say.
     fn apply(&mut self, change: Option<Change>) {
         let Some(asked) = change else { return };
-        let vetoed = self.bounds.veto(&asked.plan, &self.plan);
+        let vetoed = self.bounds.veto(&asked.plan, &self.asked);
         let (by, change) = match vetoed {
             Some(inside) => ("bounds", inside),
             None => (self.controller.name(), asked),
         };
-        let from = std::mem::replace(&mut self.plan, change.plan);
+        self.asked = change.plan;
+        self.put(by, change.reason);
+    }
+
+    /// Puts what a guard ruled into force.
+    fn veto(&mut self, veto: Option<Veto>) {
+        if let Some((by, reason)) = veto {
+            self.put(by, reason);
+        }
+    }
+
+    /// The plan is what the guards leave of what was asked for.
+    fn put(&mut self, by: &'static str, reason: Cow<'static, str>) {
+        let ruled = self.guards.rule(&self.asked, self.bounds.batch_size_min);
+        let from = std::mem::replace(&mut self.plan, ruled);
         if !from.same_terms(&self.plan) {
-            let reason = change.reason;
             self.history.push(Decision { at: self.now, by, reason, from, to: self.plan });
         }
     }

@@ -56,6 +56,9 @@ const ROWS: &[Row] = &[
     Row("sinks.sqlite.controller.decrease", "0.9", ["0.1", "0.99"], ["0", "1"]),
     Row("sinks.sqlite.controller.startup", "2.0", ["1", "4"], ["0.9", "4.1"]),
     Row("sinks.sqlite.controller.interval", "5 s", ["1 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("sinks.sqlite.controller.throughput", "1.0", ["0.1", "1"], ["0", "1.1"]),
+    Row("sinks.sqlite.controller.latency", "0.0", ["0", "1"], ["-0.1", "1.1"]),
+    Row("sinks.sqlite.controller.cost", "0.0", ["0", "1"], ["-0.1", "NaN"]),
     Row("sinks.sqlite.controller.size_min", "50", ["1", "5000"], ["0", "1000001"]),
     Row("sinks.sqlite.controller.size_max", "5000", ["50", "1000000"], ["49", "1000001"]),
     Row("sinks.sqlite.controller.learning_rate", "0.1", ["1e-6", "1e3"], ["0", "1001"]),
@@ -80,7 +83,9 @@ fn is_refused(path: &str, value: &str) -> bool {
     let at = |problem: &&Problem| problem.path == path;
     found.iter().filter(at).any(|problem| match &problem.kind {
         ProblemKind::Invalid { bound, .. } => {
-            bound.starts_with("between") || bound == "at most 3600s"
+            bound.starts_with("between")
+                || bound.starts_with("above 0, unless")
+                || bound == "at most 3600s"
         }
         other => panic!("{path}: {other:?}"),
     })
@@ -166,12 +171,18 @@ fn every_default_is_the_one_stated() {
             "log.format=text",
             "log.level=info",
             "sinks.sqlite.controller.name=aimd",
+            "sinks.sqlite.journal_share_max=null",
+            "sinks.sqlite.on_full=block",
             "sinks.sqlite.path=null",
             "sinks.sqlite.retry.overloaded=retry",
             "sinks.sqlite.retry.rejected=dead_letter",
             "sinks.sqlite.retry.timed_out=retry",
             "sinks.sqlite.retry.too_large=dead_letter",
+            "sinks.sqlite.transform=[]",
             "sinks.sqlite.type=sqlite",
+            "sinks.sqlite.when.all=[]",
+            "sinks.sqlite.when.any=[]",
+            "sinks.sqlite.when.not=[]",
         ]
     );
 }

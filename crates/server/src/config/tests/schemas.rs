@@ -71,6 +71,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s", "http"),
         ("sinks.s", "file"),
         ("sinks.s.retention", ""),
+        ("sinks.s.when", ""),
         ("sinks.s.rotation", "file"),
         ("sinks.s.batch_size", ""),
         ("sinks.s.breaker", ""),
@@ -81,6 +82,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s.controller", "aimd"),
         ("sinks.s.controller", "gradient"),
         ("sinks.s.controller", "adaptive"),
+        ("sinks.s.controller", "joint"),
         ("sinks.s.controller", "vegas"),
     ];
     for (path, tag) in groups {
@@ -106,6 +108,7 @@ fn the_reader_knows_every_field_of_the_schema() {
                     None if own("factor") => "load_score",
                     None if own("learning_rate") => "gradient",
                     None if own("memory_max") => "adaptive",
+                    None if own("cost") => "joint",
                     None if own("busy_timeout") => "sqlite",
                     None if own("sslmode") => "postgres",
                     None if own("method") => "http",
@@ -156,6 +159,7 @@ fn every_object_is_closed() {
             "/$defs/AimdConfig",
             "/$defs/FileConfig",
             "/$defs/GradientConfig",
+            "/$defs/JointConfig",
             "/$defs/HttpSinkConfig",
             "/$defs/LoadScoreConfig",
             "/$defs/PostgresConfig",

@@ -5,9 +5,11 @@
 //! is printed reads back as the same value. Amounts are counted in whole bytes and nanoseconds:
 //! `1.5 s` is exact and accepted, `0.3 B` is not and refused.
 
+mod share;
 mod size;
 mod span;
 
+pub use share::Share;
 pub use size::ByteSize;
 pub use span::Span;
 

@@ -113,7 +113,7 @@ impl Sink for Picky {
 
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery> {
         let (outcome, failure) = self.answer(&batch);
-        Box::pin(async move { Delivery { outcome, failure, feedback: None } })
+        Box::pin(async move { Delivery { outcome, failure, feedback: None, retry_after: None } })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -157,7 +157,7 @@ async fn seven_poison_items_of_ten_thousand_die_alone_within_the_bound() {
         let kept = letters_of(&letters).await;
         let positions: Vec<_> = kept.iter().map(|letter| letter.position).collect();
         assert_eq!(positions, POISON);
-        let stored = sink.ledger.stored.lock().unwrap();
+        let stored = sink.ledger.stored.lock().unwrap().clone();
         assert_eq!(stored.len(), 10_000 - POISON.len());
         assert!(stored.iter().all(|(at, text)| *text == format!("event {at}")));
         let most = bound(names == Names::Wrong);
@@ -411,7 +411,7 @@ impl Sink for ItemByItem {
                 (Outcome::Partial { delivered: taken }, Some(failure))
             }
         };
-        Box::pin(async move { Delivery { outcome, failure, feedback: None } })
+        Box::pin(async move { Delivery { outcome, failure, feedback: None, retry_after: None } })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
@@ -480,9 +480,14 @@ impl Sink for Away {
         };
         Box::pin(async move {
             match failed {
-                None => Delivery { outcome: Outcome::Ok, failure: None, feedback: None },
+                None => Delivery {
+                    outcome: Outcome::Ok,
+                    failure: None,
+                    feedback: None,
+                    retry_after: None,
+                },
                 Some((outcome, failure)) => {
-                    Delivery { outcome, failure: Some(failure), feedback: None }
+                    Delivery { outcome, failure: Some(failure), feedback: None, retry_after: None }
                 }
             }
         })

@@ -4,12 +4,10 @@
 //! some hundred batches. A smaller size that did clearly better is no proof, because the backend
 //! may have been faster then: it is a reason to ask now.
 
-use super::arm::Arm;
-
 /// Rates by size.
 #[derive(Debug, Clone)]
 pub(super) struct Hindsight {
-    bins: [(Arm, u32); Self::BINS],
+    bins: [(Bin, u32); Self::BINS],
     batches: u32,
 }
 
@@ -21,9 +19,39 @@ const OLD: u32 = 300;
 const MORE: f64 = 0.04;
 const ERRORS: f64 = 1.5;
 
+/// Batches of about one size.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bin {
+    n: f64,
+    items: f64,
+    seconds: f64,
+    squares: f64,
+}
+
+impl Bin {
+    fn push(&mut self, items: f64, seconds: f64) {
+        self.n += 1.0;
+        self.items += items;
+        self.seconds += seconds;
+        self.squares += seconds * seconds;
+    }
+
+    /// The logarithm of the items in time a second of one attempt.
+    fn ln_rate(&self) -> f64 {
+        (self.items.max(0.01 * self.n).max(1e-3) / self.seconds.max(1e-9)).ln()
+    }
+
+    fn variance(&self) -> f64 {
+        let n = self.n.max(1.0);
+        let mean = (self.seconds / n).max(1e-9);
+        let own = (self.squares / n - mean * mean).max(0.0) / (mean * mean);
+        1.3 * ((own * n + 0.02 * 6.0) / (n + 6.0) + 1e-4) / n
+    }
+}
+
 impl Default for Hindsight {
     fn default() -> Self {
-        Self { bins: [(Arm::default(), 0); Self::BINS], batches: 0 }
+        Self { bins: [(Bin::default(), 0); Self::BINS], batches: 0 }
     }
 }
 
@@ -40,8 +68,8 @@ impl Hindsight {
         self.batches += 1;
         let now = self.batches;
         let Some((arm, last)) = self.bins.get_mut(Self::place(ln_size)) else { return };
-        if now - *last > OLD || arm.batches() >= 64.0 {
-            *arm = Arm::default();
+        if now - *last > OLD || arm.n >= 64.0 {
+            *arm = Bin::default();
         }
         *last = now;
         arm.push(items, seconds);
@@ -51,13 +79,12 @@ impl Hindsight {
     pub(super) fn better(&self, ln_size: f64) -> Option<f64> {
         let place = Self::place(ln_size);
         let (here, _) = self.bins.get(place)?;
-        if here.batches() < 4.0 {
+        if here.n < 4.0 {
             return None;
         }
         let smaller = self.bins.get(..place)?.iter().enumerate();
-        let recent =
-            smaller.filter(|(_, (arm, last))| arm.batches() >= 3.0 && self.batches - last <= OLD);
-        let gain = |arm: &Arm| {
+        let recent = smaller.filter(|(_, (arm, last))| arm.n >= 3.0 && self.batches - last <= OLD);
+        let gain = |arm: &Bin| {
             let error = (arm.variance() + here.variance()).sqrt();
             arm.ln_rate() - here.ln_rate() - ERRORS * error
         };

@@ -11,6 +11,8 @@
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
 //! | `duel`, `arm` | is one plan better than another? |
+//! | `objective` | what is better? |
+//! | `share` | do others queue at the same backend? |
 //! | `bound` | how many items does the backend take at most? |
 //!
 //! The base is an integrator of the batch size under the target, which is what is hard to beat on
@@ -23,8 +25,10 @@ mod bound;
 mod duel;
 mod hindsight;
 mod margin;
+mod objective;
 mod rounds;
 mod search;
+mod share;
 mod size;
 mod startup;
 mod words;
@@ -34,21 +38,26 @@ use std::time::Duration;
 
 use super::Controller;
 use crate::error::{SettingError, within};
-use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
+use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
 use duel::{Point, Step};
 use hindsight::Hindsight;
 use margin::Margin;
 use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
+use share::{Share, Turn};
 use size::Size;
 use startup::{Answer, Next, Startup};
+
+pub use objective::{Objective, Weights};
 
 /// How the joint controller moves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Attempt latency that a batch should stay under, 1 ms to 1 h. Default 100 ms.
     pub target: Duration,
+    /// What it is after. Default as much as possible in time.
+    pub objective: Objective,
     /// Which machines are at work. Default all.
     pub parts: Parts,
 }
@@ -69,6 +78,8 @@ pub struct Parts {
     pub ceiling: bool,
     /// Remembering which sizes were faster on the way.
     pub hindsight: bool,
+    /// Following a signal that all sharers hear.
+    pub share: bool,
 }
 
 impl Default for Parts {
@@ -80,13 +91,18 @@ impl Default for Parts {
             concurrency: true,
             ceiling: true,
             hindsight: true,
+            share: true,
         }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { target: Duration::from_millis(100), parts: Parts::default() }
+        Self {
+            target: Duration::from_millis(100),
+            objective: Objective::default(),
+            parts: Parts::default(),
+        }
     }
 }
 
@@ -105,6 +121,7 @@ pub struct Joint {
     startup: Option<Startup>,
     search: Search,
     hindsight: Hindsight,
+    share: Share,
     /// Answers of this epoch that still had neighbours of another.
     skip: f64,
     /// What misses had taught when all was well.
@@ -134,6 +151,7 @@ impl Joint {
     /// [`SettingError`] when a setting is out of its range.
     pub fn new(settings: Settings, first: Plan, bounds: Bounds) -> Result<Self, SettingError> {
         within("target_ms", settings.target.as_secs_f64() * 1e3, 1.0..=3_600_000.0)?;
+        settings.objective.check()?;
         let margin = Margin::default();
         Ok(Self {
             bounds,
@@ -148,6 +166,7 @@ impl Joint {
             startup: settings.parts.startup.then(Startup::new),
             search: Search::default(),
             hindsight: Hindsight::default(),
+            share: Share::default(),
             skip: 0.0,
             timeouts: 0,
             settings,
@@ -200,6 +219,7 @@ impl Joint {
         let answer = Answer {
             items: answer.timely,
             seconds: answer.seconds,
+            at: sample.at,
             ln_allowed: self.ln_allowed(),
             at_bound: self.size.ln() >= self.ln_most() - 1e-9,
             concurrency: self.concurrency,
@@ -272,10 +292,14 @@ impl Joint {
         let (_, duel) = self.search.duel_mut()?;
         let slots = duel.point(ln_size, duel.is_other()).concurrency.floor();
         if f64::from(sample.sent.in_flight) < slots {
+            if duel.was_idle() {
+                self.search.give_up(sample.at + Duration::from_secs(5));
+                return self.ask(true, words::IDLE);
+            }
             return None;
         }
         let of_base = !duel.is_other() && !duel.is_skipping();
-        match duel.push(answer.timely, answer.seconds) {
+        match duel.push(sample.at, answer.timely, answer.seconds) {
             Step::Go if of_base => {
                 self.teach(sample, answer);
                 self.follow(sample)
@@ -336,6 +360,8 @@ impl Joint {
             ln_size_min: self.ln_least(),
             slack: if at_most { self.size.error() } else { 0.0 },
             spread: self.margin.spread(),
+            weights: self.settings.objective.weights(),
+            sizes: parts.ceiling,
             better: if parts.hindsight { self.hindsight.better(base.ln_size) } else { None },
         };
         let error = self.size.error();
@@ -376,8 +402,23 @@ impl Joint {
             return None;
         }
         self.teach(sample, &answer);
-        let asked = if self.search.is_due(sample.at) { self.question(sample) } else { None };
+        // What concurrency does shows only where every slot is busy.
+        let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
+        let due = busy && !self.share.is_on() && self.search.is_due(sample.at);
+        let asked = if due { self.question(sample) } else { None };
         asked.or_else(|| self.follow(sample))
+    }
+
+    /// A rate limit is the pace's affair; but this is no time to compare or to double anything.
+    fn throttled(&mut self, sample: &Sample) -> Option<Change> {
+        let compared = self.search.duel().is_some();
+        self.search.give_up(sample.at + Duration::from_secs(1));
+        if let Some(startup) = self.startup.take() {
+            self.concurrency = startup.kept(self.concurrency);
+            self.size.set(self.size.ln());
+            return self.ask(true, words::throttled(self.concurrency));
+        }
+        if compared { self.ask(true, words::throttled(self.concurrency)) } else { None }
     }
 
     fn too_large(&mut self, sample: &Sample) -> Option<Change> {
@@ -406,10 +447,7 @@ impl Controller for Joint {
     fn sample(&mut self, sample: &Sample) -> Option<Change> {
         match sample.outcome {
             Outcome::TooLarge => return self.too_large(sample),
-            Outcome::Throttled { .. } => {
-                self.search.give_up(sample.at + Duration::from_secs(1));
-                return None;
-            }
+            Outcome::Throttled { .. } => return self.throttled(sample),
             Outcome::Rejected | Outcome::Unreachable | Outcome::Overloaded => return None,
             Outcome::TimedOut => self.timeouts += 1,
             Outcome::Ok | Outcome::Partial { .. } => {
@@ -420,6 +458,27 @@ impl Controller for Joint {
             return None;
         }
         self.learn(sample)
+    }
+
+    fn feedback(&mut self, now: Moment, feedback: &Feedback) -> Option<Change> {
+        if !self.settings.parts.share {
+            return None;
+        }
+        let turn = self.share.hear(now, feedback.queue_depth?, self.concurrency)?;
+        self.search.give_up(now);
+        self.startup = None;
+        match turn {
+            Turn::Take(to) => {
+                let to = to.min(self.bounds.concurrency_max);
+                let from = std::mem::replace(&mut self.concurrency, to);
+                self.ask(true, words::shared(to, from, self.share.waiting()))
+            }
+            Turn::Leave => {
+                self.concurrency = self.concurrency.round().max(1.0);
+                self.search.restart(now);
+                self.ask(true, "searches again: nobody else has waited for a minute")
+            }
+        }
     }
 
     fn paused(&mut self, now: Moment) {

@@ -14,6 +14,7 @@
 use std::time::Duration;
 
 use super::duel::{Duel, Point};
+use super::objective::Weights;
 use crate::Moment;
 
 /// What is asked.
@@ -58,6 +59,9 @@ pub(super) struct Room {
     pub(super) slack: f64,
     /// The spread of a latency, as a logarithm.
     pub(super) spread: f64,
+    pub(super) weights: Weights,
+    /// Whether sizes are asked about.
+    pub(super) sizes: bool,
     /// Logarithm of a smaller size that was clearly faster on the way.
     pub(super) better: Option<f64>,
 }
@@ -134,7 +138,9 @@ impl Search {
         let (axis, other) = if self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min {
             (Axis::Smaller, Point { ln_size: smaller, ..base })
         } else {
-            [Axis::More, Axis::Fewer, Axis::Larger].into_iter().find_map(|axis| {
+            let all = [Axis::More, Axis::Fewer, Axis::Larger, Axis::Smaller];
+            let asked = if room.sizes { &all[..] } else { &all[..2] };
+            asked.iter().copied().find_map(|axis| {
                 let due = self.next.get(axis as usize).is_some_and(|next| now >= *next);
                 let other = if due { self.other(axis, base, room) } else { None };
                 other.map(|other| (axis, other))
@@ -144,34 +150,37 @@ impl Search {
         let (threshold, doubt) = match axis {
             Axis::More => ((0.15 * ratio).clamp(0.02, 0.05), 0.5),
             Axis::Fewer => (-0.005, 0.3),
-            Axis::Smaller => (0.015, 0.7),
+            Axis::Smaller => (0.0, 0.5),
             Axis::Larger => (-0.005, 0.0),
         };
         let blocks = if ratio.abs() > 0.25 || axis == Axis::Smaller { 6 } else { 12 };
         self.began = now;
-        self.duel = Some((axis, Duel::new(base, other, threshold, doubt, room.spread, blocks)));
+        self.duel = Some((
+            axis,
+            Duel::new(base, other, threshold, doubt, (room.spread, room.weights), blocks),
+        ));
         Some((axis, other))
     }
 
     /// Whether the size is to be held against a smaller one before anything else.
     pub(super) fn is_doubtful(&self, ln_size: f64, room: &Room) -> bool {
-        ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
+        room.sizes && ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
     }
 
     /// The plan to hold the base against; `None` where there is none.
     fn other(&self, axis: Axis, base: Point, room: &Room) -> Option<Point> {
-        let [more, fewer] = self.steps;
+        let [up, down] = self.steps;
         let c = base.concurrency;
         match axis {
             Axis::More => {
-                let other = (c * more).round().max(c.floor() + 1.0).min(room.concurrency_max);
+                let other = more(c, up).min(room.concurrency_max);
                 // As many items in flight as before, and more where the latency has room.
                 let less = ((other / c).ln() - room.slack.max(0.0)).max(0.0);
                 let ln_size = (base.ln_size - less).max(room.ln_size_min);
                 (other > c * 1.01).then_some(Point { ln_size, concurrency: other })
             }
             Axis::Fewer => {
-                let other = (c / fewer).round().min(c.ceil() - 1.0);
+                let other = fewer(c, down);
                 let some = other >= 1.0 && room.concurrency_max > 0.0;
                 some.then_some(Point { concurrency: other, ..base })
             }
@@ -179,7 +188,10 @@ impl Search {
                 let ln_size = base.ln_size - SMALLER.ln() / 2.0;
                 (self.ceiling.is_some() && room.slack > 0.15).then_some(Point { ln_size, ..base })
             }
-            Axis::Smaller => None,
+            Axis::Smaller => {
+                let ln_size = base.ln_size + SMALLER.ln();
+                (ln_size > room.ln_size_min).then_some(Point { ln_size, ..base })
+            }
         }
     }
 
@@ -207,7 +219,7 @@ impl Search {
         if won {
             self.win(axis);
         } else {
-            self.lose(axis, now, gain);
+            self.lose(&found, now);
         }
         Some(found)
     }
@@ -220,19 +232,33 @@ impl Search {
     }
 
     /// Asks again in finer steps, or when the cost of asking is forgotten.
-    fn lose(&mut self, axis: Axis, now: Moment, gain: f64) {
-        if let Some(step) = self.steps.get_mut(axis as usize)
+    fn lose(&mut self, found: &Found, now: Moment) {
+        let place = found.axis as usize;
+        if let Some(step) = self.steps.get_mut(place)
             && *step > FINE
         {
             *step = if *step > COARSE { COARSE } else { FINE };
-            return;
+            let c = found.base.concurrency;
+            let next = if found.axis == Axis::More { more(c, *step) } else { fewer(c, *step) };
+            if next != found.other.concurrency {
+                return;
+            }
         }
-        let lost = (-gain.exp_m1()).max(0.01) * now.since(self.began).as_secs_f64() / 2.0;
+        let took = now.since(self.began).as_secs_f64() / 2.0;
+        let lost = (-found.gain.exp_m1()).max(0.01) * took;
         let wait = (lost / TAX).clamp(SHORT, LONG);
-        if let Some(next) = self.next.get_mut(axis as usize) {
+        if let Some(next) = self.next.get_mut(place) {
             *next = now + Duration::from_secs_f64(wait);
         }
     }
+}
+
+fn more(concurrency: f64, step: f64) -> f64 {
+    (concurrency * step).round().max(concurrency.floor() + 1.0)
+}
+
+fn fewer(concurrency: f64, step: f64) -> f64 {
+    (concurrency / step).round().min(concurrency.ceil() - 1.0)
 }
 
 #[cfg(test)]
@@ -241,7 +267,15 @@ mod tests {
     use proptest::prelude::*;
 
     const ROOM: Room =
-        Room { concurrency_max: 16.0, ln_size_min: 0.0, slack: 0.0, spread: 0.1, better: None };
+        Room {
+        concurrency_max: 16.0,
+        ln_size_min: 0.0,
+        slack: 0.0,
+        spread: 0.1,
+        weights: Weights { throughput: 1.0, latency: 0.0, cost: 0.0 },
+        sizes: true,
+        better: None,
+    };
 
     proptest! {
         /// Invariant: what is tried is another plan, within the bounds, and (size apart) never with
@@ -280,6 +314,8 @@ mod tests {
         search.conclude(now, 7.0, false, -0.1);
         // Half a second at a tenth less: forgotten after twelve seconds.
         assert_eq!(search.begin(now, base, &ROOM).unwrap().0, Axis::Fewer);
+        search.conclude(now, 7.0, false, -0.02);
+        assert_eq!(search.begin(now, base, &ROOM).unwrap().0, Axis::Smaller);
         search.conclude(now, 7.0, false, -0.02);
         assert_eq!(search.begin(now + Duration::from_secs(3), base, &ROOM), None);
         let later = now + Duration::from_secs(11);

@@ -7,6 +7,7 @@
 //! The rest of the way is the size's own.
 
 use super::arm::Arm;
+use crate::Moment;
 
 /// The way so far.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub(super) enum Next {
 const LITTLE: f64 = 0.5;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
 const MUCH: f64 = 0.3;
+/// A rate with this error, as a logarithm, is sure enough.
+const SURE: f64 = 0.08;
 /// One that brings this is kept in half.
 const SOME: f64 = 0.15;
 
@@ -49,6 +52,8 @@ pub(super) struct Answer {
     /// Items delivered in time.
     pub(super) items: f64,
     pub(super) seconds: f64,
+    /// When it was answered.
+    pub(super) at: Moment,
     /// The logarithm of what is allowed, in seconds.
     pub(super) ln_allowed: f64,
     /// Whether the size is as large as it may be.
@@ -64,34 +69,46 @@ impl Startup {
 
     /// Begins the round again: the plan is another one, for whatever reason.
     pub(super) fn again(&mut self, concurrency: f64) {
-        (self.arm, self.skip) = (Arm::default(), concurrency.ceil() - 1.0);
+        (self.arm, self.skip) = (Arm::default(), concurrency.ceil());
+    }
+
+    /// What concurrency to keep if it has to end now.
+    pub(super) const fn kept(&self, concurrency: f64) -> f64 {
+        match self.phase {
+            Phase::Grow(_) => concurrency,
+            Phase::Widen(_, was) => was,
+        }
     }
 
     /// A full batch was answered.
     pub(super) fn push(&mut self, answer: &Answer) -> Next {
         if self.skip > 0.0 {
             self.skip -= 1.0;
+            self.arm.open(answer.at);
             return Next::Go;
         }
-        self.arm.push(answer.items, answer.seconds);
+        self.arm.push(answer.at, answer.items, answer.seconds);
         let c = answer.concurrency;
+        let round = c.ceil().max(1.0);
         let room = answer.ln_allowed - self.arm.mean().max(1e-6).ln();
         let tight = room < 0.3;
         let needed = match self.phase {
-            _ if tight => c.ceil().max(2.0),
-            Phase::Grow(_) => c.ceil().max(3.0),
-            Phase::Widen(..) => c.ceil().max(8.0),
+            _ if tight => round.max(2.0),
+            Phase::Grow(_) => round.max(3.0),
+            Phase::Widen(..) => (4.0 / round).ceil() * round,
         };
-        if self.arm.batches() < needed {
+        // Whole rounds: attempts that left together are answered together.
+        if self.arm.batches() < needed || self.arm.batches() % round != 0.0 {
             return Next::Go;
         }
-        let rate = self.arm.ln_rate() + c.ln();
+        let rate = self.arm.ln_rate();
+        let error = self.arm.variance_given(0.1).sqrt();
         match self.phase {
             Phase::Grow([before, last]) => {
                 let flat = before.is_some_and(|before| rate - before < LITTLE);
                 let grows = !flat && !tight && room > 0.7 && !answer.at_bound;
                 // The doubling of concurrency is held against this rate: a few batches more.
-                if !grows && !tight && self.arm.batches() < 8.0 {
+                if !grows && !tight && error > SURE && self.arm.batches() < 12.0 {
                     return Next::Go;
                 }
                 if grows {
@@ -103,8 +120,8 @@ impl Startup {
             }
             Phase::Widen(before, was) => {
                 let gain = rate - before;
-                let in_doubt = (0.1..0.5).contains(&gain);
-                if in_doubt && !tight && self.arm.batches() < 2.0 * needed {
+                let in_doubt = (gain - MUCH).abs() < 3.0 * (error + SURE) && error > SURE / 2.0;
+                if in_doubt && !tight && self.arm.batches() < needed.max(16.0) {
                     return Next::Go;
                 }
                 if gain > MUCH && room > 0.0 {
@@ -135,12 +152,15 @@ mod tests {
     /// Plays against a backend of that many cores, 2 ms and 20 µs an item, with 60 ms allowed.
     fn play(cores: f64, most: f64) -> (f64, f64, u32) {
         let (mut size, mut c, mut startup) = (10.0, 1.0, Startup::new());
+        let mut now = 0.0;
         for batches in 1..10_000 {
             let slowdown = f64::max(1.0, c / cores);
             let seconds: f64 = (0.002 + 20e-6 * size) * slowdown;
+            now += seconds / c;
             let answer = Answer {
                 items: size,
                 seconds,
+                at: Moment::ZERO + std::time::Duration::from_secs_f64(now),
                 ln_allowed: 0.06f64.ln(),
                 at_bound: false,
                 concurrency: c,

@@ -10,6 +10,9 @@ use crate::Sample;
 
 type Text = Cow<'static, str>;
 
+pub(super) const IDLE: &str =
+    "gave up a comparison: too few attempts were in flight at once to tell";
+
 fn percent(gain: f64) -> f64 {
     gain.exp_m1().abs() * 100.0
 }
@@ -105,6 +108,19 @@ pub(super) fn found(found: &Found) -> Text {
         (_, true) => format!("about {other_size:.0} items instead of {size:.0}: {said}").into(),
         (_, false) => format!("kept about {size:.0} items: {other_size:.0} was {said}").into(),
     }
+}
+
+pub(super) fn shared(to: f64, from: f64, waiting: f64) -> Text {
+    let verb = if to > from { "more" } else { "less" };
+    format!("{verb} in flight, {to:.2}: {waiting:.1} operations of others wait at the backend")
+        .into()
+}
+
+pub(super) fn throttled(concurrency: f64) -> Text {
+    format!(
+        "kept {concurrency} in flight: a rate limit refuses attempts, so nothing is compared now"
+    )
+    .into()
 }
 
 pub(super) fn too_large(items: u32, most: f64) -> Text {
