@@ -392,8 +392,9 @@ fn faults_lose_nothing_and_store_nothing_twice() {
             let kind = usize::try_from(fault).unwrap();
             let kind = if kind < kinds { kind } else { random.usize(0..kinds) };
             met.push(FAULTS[kind]);
-            life.meet(FAULTS[kind], &mut postgres);
+            // The next ones are being sent when it breaks.
             producers.allow((fault + 3) * share);
+            life.meet(FAULTS[kind], &mut postgres);
         }
         producers.wait_for_acknowledged(events);
         wait_for_stored(&postgres, events);
