@@ -12,122 +12,10 @@
 
 mod common;
 
-use std::collections::HashSet;
-use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Condvar, Mutex};
 
-use common::{Server, agent, database};
-
-const CLIENTS: u64 = 4;
-const EVENTS_A_REQUEST: i64 = 100;
-
-/// An event as its sender knows it: its id and which try of sending it this was.
-type Attempt = (i64, i64);
-
-/// What clients and the killer share.
-struct World {
-    address: SocketAddr,
-    events: i64,
-    /// The next id to send.
-    next: AtomicI64,
-    acknowledged: AtomicI64,
-    /// How many times the server has been started.
-    starts: Mutex<u64>,
-    started: Condvar,
-    /// Told when the number of acknowledged events has grown.
-    progress: Condvar,
-    progress_lock: Mutex<()>,
-}
-
-impl World {
-    /// Waits until the server has been started more often than `seen` times; returns how often.
-    fn wait_for_start(&self, seen: u64) -> u64 {
-        let starts = self.starts.lock().unwrap();
-        let waited = self.started.wait_timeout_while(starts, common::PATIENCE, |now| *now <= seen);
-        let (starts, timeout) = waited.unwrap();
-        assert!(!timeout.timed_out(), "the server was not started again");
-        *starts
-    }
-
-    fn server_started(&self) {
-        *self.starts.lock().unwrap() += 1;
-        self.started.notify_all();
-    }
-
-    fn wait_for_acknowledged(&self, count: i64) {
-        let lock = self.progress_lock.lock().unwrap();
-        let waiting = |(): &mut ()| self.acknowledged.load(Ordering::SeqCst) < count;
-        let (_lock, timeout) =
-            self.progress.wait_timeout_while(lock, common::PATIENCE * 10, waiting).unwrap();
-        assert!(!timeout.timed_out(), "no progress");
-    }
-
-    fn acknowledge(&self, count: i64) {
-        let _lock = self.progress_lock.lock().unwrap();
-        self.acknowledged.fetch_add(count, Ordering::SeqCst);
-        self.progress.notify_all();
-    }
-}
-
-/// What one client was told.
-#[derive(Default)]
-struct Told {
-    acknowledged: Vec<Attempt>,
-    /// Tries whose answer was lost: they may have been stored.
-    in_doubt: Vec<Attempt>,
-}
-
-fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
-    let mut body = String::new();
-    for id in ids {
-        writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#)
-            .unwrap();
-    }
-    body
-}
-
-/// Sends until all ids are acknowledged, trying again whenever no answer came.
-fn client(world: &World) -> Told {
-    let (mut told, mut agent, mut seen) = (Told::default(), agent(), world.wait_for_start(0));
-    let url = format!("http://{}/v1/events", world.address);
-    loop {
-        let first = world.next.fetch_add(EVENTS_A_REQUEST, Ordering::SeqCst);
-        if first >= world.events {
-            return told;
-        }
-        let ids = first..(first + EVENTS_A_REQUEST).min(world.events);
-        for attempt in 1.. {
-            let request = agent.post(&url).header("content-type", "application/x-ndjson");
-            let attempts = ids.clone().map(|id| (id, attempt));
-            match request.send(body(ids.clone(), attempt)) {
-                Ok(answer) if answer.status() == 200 => {
-                    told.acknowledged.extend(attempts);
-                    world.acknowledge(ids.end - ids.start);
-                    break;
-                }
-                // It said no: nothing of it may be stored.
-                Ok(answer) => assert_eq!(answer.status(), 503, "an answer nobody expected"),
-                Err(_) => {
-                    told.in_doubt.extend(attempts);
-                    seen = world.wait_for_start(seen).max(seen);
-                    agent = common::agent();
-                }
-            }
-        }
-    }
-}
-
-fn setting(name: &str, default: i64) -> i64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap())
-}
-
-/// A free port: the server keeps it across its lives.
-fn free_port() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap()
-}
+use common::producers::{Attempt, Producers, setting};
+use common::{Server, database};
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
@@ -135,70 +23,34 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
     let kills = setting("TIDEGATE_KILLS", 10);
     let mut random = fastrand::Rng::with_seed(setting("TIDEGATE_KILL_SEED", 1).unsigned_abs());
     let dir = tempfile::tempdir().unwrap();
-    let address = free_port();
-    let world = World {
-        address,
-        events,
-        next: AtomicI64::new(0),
-        acknowledged: AtomicI64::new(0),
-        starts: Mutex::new(0),
-        started: Condvar::new(),
-        progress: Condvar::new(),
-        progress_lock: Mutex::new(()),
-    };
-    let listen = address.to_string();
+    let producers = Producers::new(events);
+    let listen = producers.address.to_string();
     let start = || Server::start_with(dir.path(), &["--listen", &listen]);
 
-    let told: Vec<Told> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| client(&world))).collect();
+    let told = producers.run(|producers| {
         let mut server = start();
-        world.server_started();
+        producers.server_started();
         for kill in 0..kills {
             // Somewhere in the kill's own share of the run, so that each hits a busy server.
             let share = events / (kills + 1);
-            world.wait_for_acknowledged(kill * share + random.i64(share / 4..share));
+            producers.wait_for_acknowledged(kill * share + random.i64(share / 4..share));
             server.kill();
             server = start();
-            world.server_started();
+            producers.server_started();
         }
-        world.wait_for_acknowledged(events);
-        let told = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        producers.wait_for_acknowledged(events);
         let (status, log) = server.stop();
         assert!(status.success(), "{log:#?}");
-        told
     });
-    check(dir.path(), events, kills, &told);
+    let verdict = producers.check(&told, stored(dir.path()));
+    println!("{}", serde_json::json!({ "events": events, "kills": kills, "verdict": verdict }));
+    assert!(verdict.is_clean(), "{verdict:?}");
 }
 
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap()
-}
-
-/// Holds what the database has against what clients were told.
-fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
-    let acknowledged: HashSet<Attempt> =
-        told.iter().flat_map(|told| told.acknowledged.iter().copied()).collect();
-    let in_doubt: HashSet<Attempt> =
-        told.iter().flat_map(|told| told.in_doubt.iter().copied()).collect();
-    assert_eq!(count(acknowledged.len()), events);
-
+fn stored(dir: &Path) -> Vec<Attempt> {
     let database = database(dir);
     let sql = "SELECT attributes ->> 'id', attributes ->> 'try' FROM events";
     let mut rows = database.prepare(sql).unwrap();
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let (mut stored, mut total, mut twice, mut uncalled) = (HashSet::new(), 0i64, 0i64, 0i64);
-    for attempt in rows {
-        let attempt: Attempt = attempt.unwrap();
-        total += 1;
-        twice += i64::from(!stored.insert(attempt));
-        uncalled += i64::from(!acknowledged.contains(&attempt) && !in_doubt.contains(&attempt));
-    }
-    let lost = acknowledged.difference(&stored).count();
-    let extra = total - count(acknowledged.intersection(&stored).count());
-    println!(
-        r#"{{"events":{events},"kills":{kills},"acknowledged":{},"in_doubt":{},"stored":{total},"from_lost_answers":{extra},"lost":{lost},"twice":{twice},"uncalled_for":{uncalled}}}"#,
-        acknowledged.len(),
-        in_doubt.len(),
-    );
-    assert_eq!((lost, twice, uncalled), (0, 0, 0));
+    rows.map(Result::unwrap).collect()
 }

@@ -88,6 +88,7 @@ async fn events_reach_an_api_that_fails_and_a_file_that_rotates() {
     assert!(status.success(), "{log:#?}");
 
     let ledger = backend.ledger();
+    assert!(ledger.items.values().all(|taken| taken.times == 1));
     let texts: BTreeMap<_, _> = ledger.items.values().map(|taken| (text(&taken.text), 1)).collect();
     assert_eq!(in_files(&dir.path().join("data")), texts);
     assert_eq!(texts.len(), 5_000);

@@ -12,7 +12,7 @@ use tidegate_event::Position;
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure};
 
 use super::Lane;
-use super::case::{Case, Known, Parcel, Part};
+use super::case::{Case, Known, Parcel, Part, leaves_doubt};
 use super::consequence::{Consequence, Tried, consequence};
 use super::cut;
 use super::error::LaneError;
@@ -26,7 +26,7 @@ impl Lane {
         &mut self,
         (flight, delivery): (Flight, Delivery),
     ) -> Result<(), LaneError> {
-        let Flight { batch, ticket, leave, case, before } = flight;
+        let Flight { batch, ticket, leave, case, before, repeats } = flight;
         let Delivery { outcome, failure, feedback, retry_after } = delivery;
         let now = self.shared.clock.now();
         if let Some(ticket) = ticket {
@@ -45,7 +45,7 @@ impl Lane {
         // The sink is well if only our view of what it has was not.
         let recut = matches!(failure, DeliveryFailure::Recut(_));
         leave.answered(now, if recut { Verdict::Answered } else { outcome.into() });
-        let place = self.place_of(case, batch, before, now);
+        let place = self.place_of(case, batch, before, repeats, now);
         self.failed(place, (outcome, retry_after), failure, now)?;
         self.keep_a_probe();
         Ok(())
@@ -87,6 +87,7 @@ impl Lane {
         case: Option<u64>,
         batch: Batch,
         (attempts, first_at): (u32, Moment),
+        repeats: bool,
         now: Moment,
     ) -> usize {
         if let Some(place) = case.and_then(|id| self.cases.iter().position(|case| case.id == id)) {
@@ -97,6 +98,7 @@ impl Lane {
             attempts,
             first_at,
             last: Outcome::Ok,
+            is_in_doubt: repeats,
             is_retry: false,
             is_hinted: false,
         };
@@ -131,6 +133,7 @@ impl Lane {
         if let Some(parcel) = case.sends() {
             parcel.attempts = parcel.attempts.saturating_add(1);
             parcel.last = outcome;
+            parcel.is_in_doubt |= leaves_doubt(outcome);
         }
         let tried = case.sends().map_or(
             Tried { items: 0, attempts: 0, age: Duration::ZERO, guarantee },

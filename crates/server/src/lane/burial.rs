@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tidegate_event::Position;
 use tidegate_sinks::{Batch, Guarantee};
 
-use super::case::{Known, Parcel, Part};
+use super::case::{Known, Parcel, Part, leaves_doubt};
 use super::error::LaneError;
 use super::{Lane, cut};
 use crate::dead_letters::{Letter, StoreError, Why};
@@ -169,6 +169,7 @@ impl Lane {
             attempts,
             first_at,
             last,
+            is_in_doubt: leaves_doubt(last),
             is_retry: false,
             is_hinted: false,
         };

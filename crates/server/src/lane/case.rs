@@ -23,6 +23,9 @@ pub(super) struct Parcel {
     pub(super) first_at: Moment,
     /// What the last attempt came to.
     pub(super) last: Outcome,
+    /// Whether an attempt with it may have been taken unseen. A later refusal for want of room does
+    /// not settle that: only the same batch again does.
+    pub(super) is_in_doubt: bool,
     /// Whether it is the same batch again, rather than a part that was never sent alone.
     pub(super) is_retry: bool,
     /// Whether it is the item that the backend pointed at.
@@ -30,10 +33,16 @@ pub(super) struct Parcel {
 }
 
 impl Parcel {
-    /// A part of this one.
+    /// A part of this one, which was refused as a whole or answered item by item: no longer in
+    /// doubt.
     pub(super) fn part(&self, batch: Batch) -> Self {
-        Self { batch, is_retry: false, is_hinted: false, ..self.clone() }
+        Self { batch, is_retry: false, is_hinted: false, is_in_doubt: false, ..self.clone() }
     }
+}
+
+/// Whether a batch that was answered so may have been taken all the same.
+pub(super) const fn leaves_doubt(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::TimedOut | Outcome::Unreachable)
 }
 
 /// What is to be done next about a part of the batch.

@@ -27,6 +27,8 @@ pub(super) struct Flight {
     pub(super) case: Option<u64>,
     /// Attempts with these items before, and when the first one was.
     pub(super) before: (u32, Moment),
+    /// Whether it was attempted in an earlier life and may have been taken then.
+    pub(super) repeats: bool,
 }
 
 /// Where attempts go, and how.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use tidegate::breaker::Phase;
 use tidegate::engine::{Cut, Queue, Resend, Step};
-use tidegate::{FlushReason, Moment, Outcome};
+use tidegate::{FlushReason, Moment};
 use tidegate_sinks::Batch;
 
 use super::case::Part;
@@ -116,7 +116,7 @@ impl Lane {
             Some(Part::Settle(batch)) => (batch.clone(), None),
             Some(Part::Die(..)) | None => return,
         };
-        self.send(Flight { batch, ticket, leave, case: id, before: (0, now) });
+        self.send(Flight { batch, ticket, leave, case: id, before: (0, now), repeats: false });
     }
 
     /// Makes the first part small enough for a probe, unless it may have been stored: what is in
@@ -125,8 +125,7 @@ impl Lane {
         let most = u64::from(self.probe_items());
         let case = &mut self.cases[place];
         let Some(parcel) = case.sends() else { return };
-        let in_doubt = matches!(parcel.last, Outcome::TimedOut | Outcome::Unreachable);
-        if in_doubt || parcel.batch.items() <= most {
+        if parcel.is_in_doubt || parcel.batch.items() <= most {
             return;
         }
         let parcel = parcel.clone();
@@ -182,7 +181,8 @@ impl Lane {
     }
 
     fn launch_fresh(&mut self, mut cut: Cut, leave: Leave, now: Moment) -> Sent {
-        if self.queue.repeats() {
+        let repeats = self.queue.repeats();
+        if repeats {
             // Its size was another plan's: it must not look full.
             cut.reason = FlushReason::Linger;
         }
@@ -192,7 +192,7 @@ impl Lane {
         let (items, bytes) = size(&batch);
         let ticket = self.shared.engine().sent(now, cut, items, bytes);
         self.failing.outage.first_attempt(now);
-        self.send(Flight { batch, ticket: Some(ticket), leave, case: None, before });
+        self.send(Flight { batch, ticket: Some(ticket), leave, case: None, before, repeats });
         Sent::Yes
     }
 

@@ -11,6 +11,8 @@ pub enum Deed {
     Slow(Duration),
     /// It is answered like this, and not taken.
     Refuse(Reply),
+    /// It is answered like this by a gateway in front of the server: nobody looks at its key.
+    Bar(Reply),
     /// It is never answered, and not taken.
     Hang,
     /// It is not taken, and the connection is closed without an answer.

@@ -157,7 +157,7 @@ impl Server {
         match &deed {
             // Who looks at keys does not refuse what it has taken.
             Deed::Refuse(_) if known.is_some() => {}
-            Deed::Refuse(reply) => return Ok((reply.clone(), false)),
+            Deed::Refuse(reply) | Deed::Bar(reply) => return Ok((reply.clone(), false)),
             Deed::Drop => return Err(Dropped),
             Deed::Hang => std::future::pending().await,
             Deed::Slow(wait) => tokio::time::sleep(*wait).await,

@@ -41,6 +41,8 @@ const HOLD_MAX: Duration = Duration::from_secs(60);
 const RAISE_EVERY: Duration = Duration::from_secs(1);
 /// Below the rate that was let through, so that the backend's tokens fill up again.
 const BELOW: f64 = 0.985;
+/// One refusal lowers a pace to no less than this share of it: little may have been sent.
+const LEAST: f64 = 0.5;
 /// A window shorter than this says little of a rate, in seconds.
 const SHORT: f64 = 3.0;
 /// In one longer than this, in seconds, the mean says all.
@@ -64,6 +66,13 @@ impl RateGate {
             return None;
         }
         let pause = retry_after.unwrap_or(PAUSE).min(HOLD_MAX);
+        if self.pace.is_none() && self.passed == 0.0 {
+            // It tells of no rate: others may have used up what there was. The pause is kept by
+            // whoever sends again.
+            self.again_from = sample.at + pause;
+            self.since = Some(self.again_from);
+            return None;
+        }
         let seconds = sample.at.since(since).as_secs_f64().max(0.05);
         let to = self.after_refusal(seconds, pause.as_secs_f64());
         self.hold = if self.pace.is_none() { HOLD } else { (self.hold * 2).min(HOLD_MAX) };
@@ -93,7 +102,7 @@ impl RateGate {
                 let mean = BELOW * self.passed / (seconds + 0.5 * saved);
                 let [before, _] = self.before;
                 let lately = if seconds < LONG { before.min(1.04 * mean) } else { mean };
-                lately.max(mean).min(BELOW * pace)
+                lately.max(mean).clamp(LEAST * pace, BELOW * pace)
             }
         };
         rate.max(crate::bounds::PACE_MIN)
@@ -183,6 +192,22 @@ mod tests {
             assert!(refused <= 10, "{rate} {burst}: {refused} of {attempts}");
             assert!((0.85..1.2).contains(&(pace / rate)), "{rate} {burst}: {pace}");
         }
+    }
+
+    #[test]
+    fn what_was_refused_when_nothing_had_passed_sets_no_pace() {
+        let throttled = |after| Outcome::Throttled { retry_after: Some(after) };
+        let mut gate = RateGate::default();
+        for at in [0, 10, 2_000] {
+            assert_eq!(gate.answered(&sample(at, 5, 1, throttled(Duration::ZERO))), None);
+        }
+        assert_eq!(gate.pace(), None);
+        // With a pace, a refusal after a long silence does not end it.
+        gate.answered(&sample(2_100, 5, 1, Outcome::Ok));
+        gate.answered(&sample(2_200, 5, 1, throttled(Duration::ZERO)));
+        let pace = gate.pace().unwrap();
+        gate.answered(&sample(60_000, 5, 1, throttled(Duration::ZERO)));
+        assert!(gate.pace().unwrap() >= LEAST * pace, "{:?} after {pace}", gate.pace());
     }
 
     proptest! {
