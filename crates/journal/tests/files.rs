@@ -27,6 +27,8 @@ const SMALL: Settings = Settings {
     queue_bytes: 1 << 20,
     queue_frames: 1000,
     notes_bytes: 4 << 10,
+    keys_max: 1000,
+    keys_age_max: Duration::from_secs(60),
 };
 
 fn open(dir: &Path, settings: Settings) -> (Journal, Recovery) {
