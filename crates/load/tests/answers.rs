@@ -119,6 +119,7 @@ async fn lost_answers_lead_to_another_try_on_a_new_connection() {
         events: Some(30),
         batch: 10,
         connections: 1,
+        no_idempotency_key: true,
         run: Some("r".into()),
         acknowledged: Some(kept.clone()),
         unanswered: Some(lost.clone()),
