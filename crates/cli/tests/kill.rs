@@ -1,5 +1,7 @@
 //! Under load the server is killed with -9 at random moments and started again. The checker knows
-//! only what clients were told and what the database holds.
+//! only what clients were told and what the database holds. Clients with an `Idempotency-Key` send
+//! the same request until they have an answer: then the database must have each event once, however
+//! many answers were lost.
 //!
 //! Bounded by `TIDEGATE_KILL_EVENTS` (default 40,000), `TIDEGATE_KILLS` (default 10) and drawn from
 //! `TIDEGATE_KILL_SEED` (default 1). Its last line is a JSON object with the counts.
@@ -14,12 +16,13 @@ mod common;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
 
-use common::{Server, agent, database};
+use common::{Server, agent, database, query};
 
 const CLIENTS: u64 = 4;
 const EVENTS_A_REQUEST: i64 = 100;
@@ -31,6 +34,8 @@ type Attempt = (i64, i64);
 struct World {
     address: SocketAddr,
     events: i64,
+    /// Whether requests have a key, and are repeated unchanged.
+    keyed: bool,
     /// The next id to send.
     next: AtomicI64,
     acknowledged: AtomicI64,
@@ -78,6 +83,8 @@ struct Told {
     acknowledged: Vec<Attempt>,
     /// Tries whose answer was lost: they may have been stored.
     in_doubt: Vec<Attempt>,
+    /// Answers that said: it was stored before.
+    replayed: i64,
 }
 
 fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
@@ -100,10 +107,16 @@ fn client(world: &World) -> Told {
         }
         let ids = first..(first + EVENTS_A_REQUEST).min(world.events);
         for attempt in 1.. {
-            let request = agent.post(&url).header("content-type", "application/x-ndjson");
+            let mut request = agent.post(&url).header("content-type", "application/x-ndjson");
+            let attempt = if world.keyed { 1 } else { attempt };
+            if world.keyed {
+                request = request.header("idempotency-key", format!("kill-{first}"));
+            }
             let attempts = ids.clone().map(|id| (id, attempt));
             match request.send(body(ids.clone(), attempt)) {
                 Ok(answer) if answer.status() == 200 => {
+                    told.replayed +=
+                        i64::from(answer.headers().contains_key("idempotency-replayed"));
                     told.acknowledged.extend(attempts);
                     world.acknowledge(ids.end - ids.start);
                     break;
@@ -131,6 +144,60 @@ fn free_port() -> SocketAddr {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
+    let extra = kill_under_load(false);
+    assert!(extra >= 0);
+}
+
+#[test]
+fn with_keys_a_lost_answer_leaves_nothing_twice() {
+    assert_eq!(kill_under_load(true), 0, "events were stored once more for a lost answer");
+}
+
+/// A raw request, whose answer nobody reads.
+fn send(address: SocketAddr, key: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/events HTTP/1.1\r\nHost: t\r\nIdempotency-Key: {key}\r\nContent-Type: \
+         application/x-ndjson\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    stream
+}
+
+#[test]
+fn a_request_whose_answer_died_with_the_server_is_answered_from_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (key, body) = ("answer-lost", body(0..100, 1));
+    let mut server = Server::start(dir.path());
+    let unread = send(server.address(), key, &body);
+    let headers = [("idempotency-key", key), ("content-type", "application/x-ndjson")];
+    server.wait_for_metrics(|metrics| metrics["ingest"]["accepted"] == 100);
+    for _ in 0..3 {
+        server.kill();
+        server = Server::start(dir.path());
+        let answer = server.post_to("/v1/events", &headers, &body);
+        assert_eq!((answer.status, answer.json()), (200, serde_json::json!({"accepted": 100})));
+    }
+    let other = server.post_to("/v1/events", &headers, "{\"msg\":\"another\"}");
+    assert_eq!(other.status, 422, "{}", other.body);
+    assert!(other.message().contains("choose a new key"), "{}", other.body);
+    let long = "k".repeat(256);
+    let bad = server.post_to("/v1/events", &[("idempotency-key", &long)], "{\"msg\":\"x\"}");
+    assert_eq!(bad.status, 400, "{}", bad.body);
+    let metrics = server.get("/api/metrics").json();
+    assert_eq!(
+        (&metrics["ingest"]["repeated"], &metrics["ingest"]["accepted"]),
+        (&1.into(), &0.into())
+    );
+    assert!(server.stop().0.success());
+    drop(unread);
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 100);
+}
+
+/// Returns how many events are stored beyond those acknowledged.
+fn kill_under_load(keyed: bool) -> i64 {
     let events = setting("TIDEGATE_KILL_EVENTS", 40_000);
     let kills = setting("TIDEGATE_KILLS", 10);
     let mut random = fastrand::Rng::with_seed(setting("TIDEGATE_KILL_SEED", 1).unsigned_abs());
@@ -139,6 +206,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
     let world = World {
         address,
         events,
+        keyed,
         next: AtomicI64::new(0),
         acknowledged: AtomicI64::new(0),
         starts: Mutex::new(0),
@@ -167,7 +235,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_stored_twice() {
         assert!(status.success(), "{log:#?}");
         told
     });
-    check(dir.path(), events, kills, &told);
+    check(dir.path(), events, kills, &told)
 }
 
 fn count(number: usize) -> i64 {
@@ -175,7 +243,7 @@ fn count(number: usize) -> i64 {
 }
 
 /// Holds what the database has against what clients were told.
-fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
+fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) -> i64 {
     let acknowledged: HashSet<Attempt> =
         told.iter().flat_map(|told| told.acknowledged.iter().copied()).collect();
     let in_doubt: HashSet<Attempt> =
@@ -195,10 +263,12 @@ fn check(dir: &Path, events: i64, kills: i64, told: &[Told]) {
     }
     let lost = acknowledged.difference(&stored).count();
     let extra = total - count(acknowledged.intersection(&stored).count());
+    let replayed: i64 = told.iter().map(|told| told.replayed).sum();
     println!(
-        r#"{{"events":{events},"kills":{kills},"acknowledged":{},"in_doubt":{},"stored":{total},"from_lost_answers":{extra},"lost":{lost},"twice":{twice},"uncalled_for":{uncalled}}}"#,
+        r#"{{"events":{events},"kills":{kills},"acknowledged":{},"in_doubt":{},"stored":{total},"replayed":{replayed},"from_lost_answers":{extra},"lost":{lost},"twice":{twice},"uncalled_for":{uncalled}}}"#,
         acknowledged.len(),
         in_doubt.len(),
     );
     assert_eq!((lost, twice, uncalled), (0, 0, 0));
+    extra
 }
