@@ -6,11 +6,12 @@ CARGO ?= cargo
 EVENTS ?= 1000000
 KILLS ?= 10
 SEED ?= 1
+FAULTS ?= 100
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench kills deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends kills chaos-postgres deny clean
 
 help: ## Show this list
-	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 needs: ## Look for what the build needs; install it where that is possible (root on Debian)
 	@scripts/needs
@@ -47,7 +48,14 @@ kills: needs ## The long kill test: EVENTS=1000000 KILLS=10 SEED=1
 	TIDEGATE_KILL_EVENTS=$(EVENTS) TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILL_SEED=$(SEED) \
 	  $(CARGO) test --release -p tidegate-cli --test kill -- --nocapture
 
-bench: needs ## Measure the pipeline against its floor; writes bench/RESULTS.md
+chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FAULTS=100
+	TIDEGATE_PG_FAULTS=$(FAULTS) $(CARGO) test --release -p tidegate-sinks --all-features \
+	  --test postgres -- --nocapture chaos
+
+backends: needs-tests ## Controllers against real backends, about 20 minutes; ARGS='--cases …'
+	bench/backends/run $(ARGS)
+
+bench: needs-tests ## Measure the pipeline against its floor; writes bench/RESULTS.md
 	bench/run
 
 deny: ## Check licences, sources and duplicates (needs cargo-deny)

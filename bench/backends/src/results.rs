@@ -1,9 +1,10 @@
 //! What did the rounds say? Figures of every run, and medians and ratios over the rounds.
 //!
 //! The yardstick of a phase is the static plan with the highest median goodput in that phase, of
-//! those that miss at most 3 %; over the whole run it is the best single plan in hindsight. A ratio is taken round by round, against
-//! the yardstick's run of the same round, so that a machine that is slow for a while is slow for
-//! both; its median and range are what is reported.
+//! those that miss at most 3 % (while something disturbs, of all); over the whole run it is the
+//! best single plan in hindsight. A ratio is taken round by round, against the yardstick's run of
+//! the same round, so that a machine that is slow for a while is slow for both; its median and
+//! range are what is reported.
 
 use std::collections::BTreeMap;
 
@@ -219,14 +220,36 @@ impl Results {
         }
     }
 
+    /// Finds yardsticks, ratios and summaries again from the runs alone. Where a yardstick is another
+    /// one than it was, nobody knows when a run would have settled by it.
+    pub(crate) fn conclude_again(&mut self) {
+        let before = std::mem::take(&mut self.best_static);
+        self.conclude(&Traces { attempts: &[], disturbed: &[] });
+        let changed: Vec<Phase> = before
+            .iter()
+            .filter(|(phase, best)| self.best_static.get(phase) != Some(best))
+            .map(|(phase, _)| *phase)
+            .collect();
+        if changed.is_empty() {
+            return;
+        }
+        for run in self.entries.iter_mut().flat_map(|entry| &mut entry.runs) {
+            run.settling_s.retain(|phase, _| !changed.contains(phase));
+        }
+        self.best_static.clear();
+        self.conclude(&Traces { attempts: &[], disturbed: &[] });
+    }
+
     /// The static plan with the highest median goodput in that phase, of those that survive it;
-    /// without one, of all static plans; without any, of all contenders.
+    /// without one, of all static plans; without any, of all contenders. While something disturbs,
+    /// every plan misses, and goodput alone decides.
     fn yardstick(&self, phase: Phase) -> Option<Entry> {
         let median = |entry: &Entry, of: fn(&Figures) -> f64| {
             Spread::of(entry.runs.iter().filter_map(|run| run.phases.get(&phase)).map(of)).median
         };
         let goodput = |entry: &Entry| median(entry, |figures| figures.goodput);
-        let survives = |entry: &Entry| median(entry, |figures| figures.miss_ratio) <= MISSES_MAX;
+        let misses = |entry: &Entry| median(entry, |figures| figures.miss_ratio);
+        let survives = |entry: &Entry| phase == Phase::Disturbed || misses(entry) <= MISSES_MAX;
         let best = |of: &dyn Fn(&Entry) -> bool| {
             let candidates = self.entries.iter().filter(|entry| of(entry));
             candidates.max_by(|a, b| goodput(a).total_cmp(&goodput(b))).cloned()
@@ -357,6 +380,19 @@ mod tests {
         let results = results(vec![late, entry("in time", true, &[(80.0, 1.0)])]);
         assert_eq!(results.best_static[&Phase::Whole], "in time");
         assert_eq!(results.entries[0].summary[&Phase::Whole].of_best_static.median, 1.25);
+    }
+
+    #[test]
+    fn a_changed_yardstick_is_found_again_and_settling_by_the_old_one_forgotten() {
+        let mut results =
+            results(vec![entry("a", true, &[(100.0, 1.0)]), entry("b", true, &[(80.0, 1.0)])]);
+        results.entries[1].runs[0].settling_s.insert(Phase::Whole, 0.5);
+        results.conclude_again();
+        assert_eq!(results.entries[1].summary[&Phase::Whole].settling_s, Some(0.5));
+        results.entries[0].runs.clear();
+        results.conclude_again();
+        assert_eq!(results.best_static[&Phase::Whole], "b");
+        assert_eq!(results.entries[1].summary[&Phase::Whole].settling_s, None);
     }
 
     #[test]

@@ -246,6 +246,21 @@ struct Seen {
     memory_mib_max: f64,
 }
 
+/// Seconds since `began` until the lane of a sink delivers at least so many events a second.
+fn until_rate(site: &Site, sink: &str, per_second: f64, began: Instant) -> f64 {
+    let look = || (Instant::now(), delivered(&site.server.get("/api/metrics").json(), sink));
+    let (mut at, mut before) = look();
+    loop {
+        std::thread::sleep(Duration::from_millis(100));
+        let (now, after) = look();
+        let rate = (after - before) as f64 / now.duration_since(at).as_secs_f64();
+        if rate >= per_second {
+            return now.duration_since(began).as_secs_f64();
+        }
+        (at, before) = (now, after);
+    }
+}
+
 /// Looks at the server each second until `done`, at least `least`.
 fn watch(site: &Site, least: Duration, done: impl Fn(&Value) -> bool) -> (Seen, Value, f64) {
     let (began, mut latencies, mut memory) = (Instant::now(), Vec::new(), 0.0_f64);
@@ -290,9 +305,11 @@ fn a_dead_sink_leaves_the_others_their_pace() {
     let returned = Instant::now();
     site.server.wait_for_metrics(|metrics| delivered(metrics, "dead") > at_return);
     let to_first = returned.elapsed();
+    let to_full = until_rate(&site, "dead", before.rate, returned);
     let quick = Duration::from_millis(1);
     let caught_up = |metrics: &Value| lane(metrics, "dead")["backlog"].as_u64().unwrap() < 5_000;
-    let (draining, metrics, seconds) = watch(&site, quick, caught_up);
+    let (draining, metrics, _) = watch(&site, quick, caught_up);
+    let seconds = returned.elapsed().as_secs_f64();
     let drained = delivered(&metrics, "dead") - at_return;
     let (after, _, _) = watch(&site, around, always);
     let accepted = load.end();
@@ -317,6 +334,7 @@ fn a_dead_sink_leaves_the_others_their_pace() {
             "memory_mib_draining": draining.memory_mib_max,
             "backlog_at_return": waiting,
             "seconds_to_first_delivery": to_first.as_secs_f64(),
+            "seconds_to_full_rate": to_full,
             "drain_seconds": seconds,
             "drain_per_second": drained as f64 / seconds,
         })
