@@ -83,8 +83,10 @@ impl Keys {
         loop {
             match self.try_claim(key) {
                 Ok(claimed) => return claimed,
-                // It only ever ends by the sender's end.
-                Err(mut settled) => drop(settled.changed().await),
+                Err(mut settled) => {
+                    // Nothing is ever sent: it ends with the claim.
+                    let _ = settled.changed().await;
+                }
             }
         }
     }
