@@ -86,7 +86,7 @@ impl Behind {
                 Step::Frame(found) => {
                     untold = None;
                     let end = found.header.end;
-                    if end > self.place && found.header.kind == Kind::Items {
+                    if end > self.place && found.header.kind != Kind::Gap {
                         match found.frame(classes) {
                             Some(frame) => {
                                 self.bytes += frame.weight();

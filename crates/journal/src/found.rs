@@ -7,10 +7,12 @@ use tidegate_event::{JournalId, Position};
 use crate::cursor::Cursor;
 use crate::error::OpenError;
 use crate::format::cursors::{self, Cursors};
+use crate::format::keys;
 use crate::format::meta::{self, Meta, State};
 use crate::format::notes::{self, Noted};
 use crate::format::segment::{self, PREFIX_BYTES, SegmentHeader, Unusable};
 use crate::heal::is_unfinished;
+use crate::keys::window::Window;
 use crate::recovery::failed;
 use crate::report::{Cause, CursorsFound, Missing, RecoveredLane};
 use crate::scan::Scan;
@@ -33,17 +35,18 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Reads all segments of journal `meta.id`, in order.
+    /// Reads all segments of journal `meta.id`, in order. Their request keys go to `keys`.
     pub(crate) fn read(
         storage: &dyn Storage,
         names: &[String],
         meta: &Meta,
+        keys: &mut Window,
     ) -> Result<Self, OpenError> {
         let (scans, behind, missing) = (Vec::new(), Vec::new(), Vec::new());
         let (remove, bad) = (Vec::new(), Vec::new());
         let (next_sequence, chain_end) = (1, None);
         let mut found = Self { scans, behind, missing, remove, bad, next_sequence, chain_end };
-        found.read_segments(storage, names, meta.id)?;
+        found.read_segments(storage, names, meta.id, keys)?;
         let with_frames = found.scans.iter().rposition(|scan| scan.positions.is_some());
         found.behind = found.scans.split_off(with_frames.map_or(0, |at| at + 1));
         found.chain_end = found.scans.last().and_then(|scan| scan.positions).map(|(_, end)| end);
@@ -85,6 +88,7 @@ impl Found {
         storage: &dyn Storage,
         names: &[String],
         id: JournalId,
+        keys: &mut Window,
     ) -> Result<(), OpenError> {
         let mut expected = None;
         for name in names {
@@ -107,7 +111,8 @@ impl Found {
                 // A spare whose new name had not become durable: it shows under its old one.
                 Some(header) if header.sequence != sequence => self.remove.push(name.clone()),
                 Some(header) => {
-                    let scan = Scan::read(header, name.clone(), file, expected).map_err(read)?;
+                    let scan = Scan::read(header, name.clone(), file, expected, keys);
+                    let scan = scan.map_err(read)?;
                     let seen = scan.positions.map(|_| scan.seen_end());
                     expected = seen.or(expected);
                     self.scans.push(scan);
@@ -215,6 +220,26 @@ pub(crate) fn read_notes(
         }
     }
     Ok(noted)
+}
+
+/// Puts the keys of requests whose segments are gone into `keys`; false if they are lost.
+pub(crate) fn read_keys(
+    storage: &dyn Storage,
+    id: JournalId,
+    keys: &mut Window,
+) -> Result<bool, OpenError> {
+    let content =
+        read_small(storage, keys::NAME, keys::BYTES_MAX).map_err(failed(storage, "read `keys`"))?;
+    let Some(content) = content else { return Ok(true) };
+    let found = keys::decode(&content, id).map_err(|found| {
+        let (place, file) = (storage.place(), keys::NAME.to_owned());
+        OpenError::Version { place, file, found, known: keys::VERSION }
+    })?;
+    let readable = found.is_some();
+    for kept in found.into_iter().flatten() {
+        keys.restore(kept.key, kept.positions);
+    }
+    Ok(readable)
 }
 
 fn read_header(

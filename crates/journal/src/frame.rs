@@ -8,6 +8,7 @@ use tidegate_event::Position;
 
 use crate::error::AppendError;
 use crate::format::frame::{self, Header, Kind};
+use crate::keys::RequestKey;
 
 /// The items of one class in one request, as the sinks want them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,8 @@ impl Frame {
 pub(crate) struct Sealed {
     /// Positions count from 0 until [`Sealed::place`].
     frame: Frame,
+    kind: Kind,
+    /// The request key, if any, and the group table.
     table: Vec<u8>,
     payload_bytes: usize,
     body_crc: u32,
@@ -71,11 +74,19 @@ pub(crate) struct Sealed {
 
 impl Sealed {
     /// Checks the groups and computes the CRC over all they hold, on the producer's thread.
-    pub(crate) fn new(groups: Vec<Group>, bytes_max: u64) -> Result<Self, AppendError> {
+    pub(crate) fn new(
+        groups: Vec<Group>,
+        key: Option<RequestKey>,
+        bytes_max: u64,
+    ) -> Result<Self, AppendError> {
         if groups.is_empty() || groups.len() > usize::from(u16::MAX) {
             return Err(AppendError::Invalid { reason: "it must have 1 to 65,535 groups" });
         }
         let (mut table, mut payload_bytes, mut end) = (Vec::new(), 0, 0u64);
+        let kind = key.map_or(Kind::Items, |key| {
+            frame::put_key(&mut table, key);
+            Kind::KeyedItems
+        });
         let mut placed = Vec::with_capacity(groups.len());
         for Group { class, items, rows } in groups {
             if items == 0 {
@@ -98,7 +109,7 @@ impl Sealed {
         crc.update(&table);
         placed.iter().for_each(|group| crc.update(&group.rows));
         let frame = Frame { first: 0, end, groups: placed };
-        Ok(Self { frame, table, payload_bytes, body_crc: crc.finalize() })
+        Ok(Self { frame, kind, table, payload_bytes, body_crc: crc.finalize() })
     }
 
     /// How many items it has.
@@ -124,7 +135,7 @@ impl Sealed {
     /// Appends the frame's bytes, once it has its place.
     pub(crate) fn encode(&self, commit: Position, salt: u64, out: &mut Vec<u8>) {
         let header = Header {
-            kind: Kind::Items,
+            kind: self.kind,
             groups: u16::try_from(self.frame.groups.len()).unwrap_or(u16::MAX),
             table_bytes: u32::try_from(self.table.len()).unwrap_or(u32::MAX),
             payload_bytes: u32::try_from(self.payload_bytes).unwrap_or(u32::MAX),
@@ -169,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_stored_is_refused_by_name() {
-        let refused = |groups| Sealed::new(groups, 4096).err().unwrap();
+        let refused = |groups| Sealed::new(groups, None, 4096).err().unwrap();
         assert!(matches!(refused(vec![]), AppendError::Invalid { .. }));
         assert!(matches!(refused(vec![group("a", 0, b"x")]), AppendError::Invalid { .. }));
         let long = "c".repeat(256);
@@ -181,7 +192,7 @@ mod tests {
     #[test]
     fn groups_take_positions_one_after_the_other() {
         let groups = vec![group("a", 2, b"xy"), group("", 3, b"abc")];
-        let mut sealed = Sealed::new(groups, 4096).unwrap();
+        let mut sealed = Sealed::new(groups, None, 4096).unwrap();
         sealed.place(40);
         sealed.place(10);
         let mut bytes = Vec::new();

@@ -16,6 +16,7 @@ use crate::append::Append;
 use crate::error::{AppendError, LaneError, OpenError};
 use crate::frame::{Group, Sealed};
 use crate::keeper::{Signal, keep};
+use crate::keys::{Claim, Claimed, Keys, RequestKey};
 use crate::lane::Lane;
 use crate::lanes::{ClassFilter, LaneStart, Lanes};
 use crate::memory::fleeting;
@@ -86,7 +87,8 @@ impl Journal {
         settings: Settings,
         recovered: Recovered,
     ) -> Result<(Self, Recovery), OpenError> {
-        let Recovered { meta, mut segments, pool, cursors, noted, chain_end, report } = recovered;
+        let Recovered { meta, mut segments, pool, cursors, noted, keys, chain_end, report } =
+            recovered;
         let next = report.next;
         let active = segments.active_mut().map(|segment| Active {
             salt: segment.salt,
@@ -105,6 +107,7 @@ impl Journal {
             meta: Mutex::new(meta),
             lanes: Lanes::new(cursors),
             notes: Notes::new(noted),
+            keys: Keys::new(keys),
             cursors_dirty: AtomicBool::new(false),
             retaining: Mutex::new(()),
             noting: Mutex::new(()),
@@ -146,14 +149,37 @@ impl Journal {
     /// See [`AppendError`], both at once and from the future; [`AppendError::advice`] says what to
     /// do.
     pub fn append(&self, groups: Vec<Group>) -> Result<Append, AppendError> {
+        self.hand_over(groups, None)
+    }
+
+    /// Claims a request's key, so that the request is stored once however often it is sent. While
+    /// somebody else appends the same request, waits for what becomes of that.
+    ///
+    /// A key is remembered once its request is durable as configured, as long as
+    /// [`Settings::keys_age_max`] and [`Settings::keys_max`] allow, and across openings.
+    pub async fn claim(&self, key: RequestKey) -> Claimed {
+        self.shared().keys.claim(key).await
+    }
+
+    /// Like [`Journal::append`], for a request whose key was claimed. Refused, it gives the key
+    /// back; dropping the future does not.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    pub fn append_claimed(&self, claim: Claim, groups: Vec<Group>) -> Result<Append, AppendError> {
+        self.hand_over(groups, Some(claim))
+    }
+
+    fn hand_over(&self, groups: Vec<Group>, claim: Option<Claim>) -> Result<Append, AppendError> {
         let shared = self.shared();
-        let sealed = Sealed::new(groups, shared.frame_bytes_max())?;
+        let key = claim.as_ref().map(Claim::key);
+        let sealed = Sealed::new(groups, key, shared.frame_bytes_max())?;
         if shared.is_memory() {
-            return shared.keep_in_memory(sealed).map(Append::done);
+            return shared.keep_in_memory(sealed, claim).map(Append::done);
         }
         let frame_bytes = sealed.frame_bytes();
         let (reply, answer) = oneshot::channel();
-        shared.queue.push(Pending { sealed, reply }, |queued| {
+        shared.queue.push(Pending { sealed, reply, claim }, |queued| {
             let counters = &shared.counters;
             let room = counters.active_room.load(Ordering::Acquire)
                 + counters.pool_room.load(Ordering::Acquire);

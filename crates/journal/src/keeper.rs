@@ -14,6 +14,7 @@ use tidegate_event::Position;
 
 use crate::clock;
 use crate::format::cursors;
+use crate::format::keys;
 use crate::format::meta::{self, Meta, State};
 use crate::pool::{NoSegment, Spare, make_zeroed};
 use crate::segments::Segment;
@@ -152,6 +153,10 @@ impl Shared {
         if self.write_cursors().is_err() {
             return 0;
         }
+        // So that a key is found as long as its window lasts, however soon its frame is gone.
+        if self.write_keys(low).is_err() {
+            return 0;
+        }
         let mut freed = 0;
         loop {
             let Some(segment) = lock(&self.segments).take_passed(low) else { break };
@@ -198,6 +203,17 @@ impl Shared {
             self.cursors_dirty.store(true, Ordering::Release);
             self.note_trouble("writing `cursors`", error);
         })
+    }
+
+    /// Writes the keys of requests below `low`, if there are any. Held by who frees.
+    fn write_keys(&self, low: Position) -> io::Result<()> {
+        let kept = self.keys.below(low);
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let content = keys::encode(self.identity.id, &kept);
+        replace(self.storage.as_ref(), keys::NAME, &content)
+            .inspect_err(|error| self.note_trouble("writing `keys`", error))
     }
 
     /// The queue is closed: waits for the writer, then writes down where everything stands.

@@ -43,7 +43,7 @@
 //! | question | module |
 //! |---|---|
 //! | How is a journal opened, appended to and closed? | `journal` |
-//! | What is on the disk, byte by byte? | `format` (`frame`, `segment`, `meta`, `cursors`, `notes`) |
+//! | What is on the disk, byte by byte? | `format` (`frame`, `segment`, `meta`, `cursors`, `notes`, `keys`) |
 //! | What is asked of a disk, so that a model can stand in for it? | [`Storage`], `storage` |
 //! | How do many producers hand over to one writer? | `queue` |
 //! | How do waiting requests become durable? | `writer` |
@@ -52,6 +52,7 @@
 //! | Which frames does a reader get, from memory or from disk? | `reader`, `tail`, `backlog` |
 //! | What has a lane delivered, and which lanes are there? | `lane`, `lanes`, `cursor`, [`RangeSet`] |
 //! | Which batches were attempted, when the sink keeps no record? | `notes` |
+//! | Has this request been accepted before? | `keys` |
 //! | What is different with durability `memory`? | `memory` |
 //! | Who makes segments, frees them, and notes cursors? | `keeper` |
 //! | How does it go on after a crash? | `recovery`, `found`, `scan`, `heal`, `walk`; report: [`Recovery`] |
@@ -67,6 +68,7 @@ mod frame;
 mod heal;
 mod journal;
 mod keeper;
+mod keys;
 mod lane;
 mod lanes;
 mod memory;
@@ -92,12 +94,15 @@ pub use append::Append;
 pub use error::{Advice, AppendError, LaneError, OpenError, ReadError, UnknownPositions};
 pub use frame::{Frame, FrameGroup, Group};
 pub use journal::{CloseError, Journal};
+pub use keys::{Claim, Claimed, RequestKey};
 pub use lane::{Lane, LaneCursor};
 pub use lanes::{ClassFilter, LaneStart};
 pub use notes::{BatchNotes, NoteError};
 pub use ranges::RangeSet;
 pub use reader::LaneReader;
-pub use report::{Cause, CursorsFound, Identity, Missing, RecoveredLane, Recovery, Torn};
+pub use report::{
+    Cause, CursorsFound, Identity, KeysFound, Missing, RecoveredLane, Recovery, Torn,
+};
 pub use settings::{Durability, Settings, SettingsError};
 pub use stats::{LaneStats, Latencies, Stats};
 pub use storage::{FileStorage, Storage, StorageFile};

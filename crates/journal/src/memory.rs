@@ -16,10 +16,12 @@ use crate::format::meta::{Meta, State};
 use crate::format::notes::Noted;
 use crate::format::segment;
 use crate::frame::Sealed;
+use crate::keys::Claim;
+use crate::keys::window::Window;
 use crate::pool::Pool;
 use crate::random;
 use crate::recovery::{Recovered, failed};
-use crate::report::{CursorsFound, Identity, Recovery};
+use crate::report::{CursorsFound, Identity, KeysFound, Recovery};
 use crate::segments::Segments;
 use crate::settings::Settings;
 use crate::shared::{Shared, lock};
@@ -48,6 +50,7 @@ pub(crate) fn fleeting(
         missing: Vec::new(),
         set_aside: Vec::new(),
         cursors: CursorsFound::Absent,
+        keys: KeysFound::default(),
         ignored_segments,
     };
     let sizes = (settings.segment_bytes, settings.max_bytes);
@@ -57,6 +60,7 @@ pub(crate) fn fleeting(
         pool: Pool::new(Arc::clone(storage), id, epoch, sizes, 1),
         cursors: Cursors::new(),
         noted: Noted::new(),
+        keys: Window::new(settings.keys_max, settings.keys_age_max),
         chain_end: None,
         report,
     })
@@ -67,6 +71,7 @@ impl Shared {
     pub(crate) fn keep_in_memory(
         &self,
         mut sealed: Sealed,
+        claim: Option<Claim>,
     ) -> Result<Range<Position>, AppendError> {
         let low = self.lanes.low();
         let mut tail = lock(&self.tail);
@@ -83,6 +88,9 @@ impl Shared {
         let items = sealed.items();
         let frame = Arc::new(sealed.into_frame());
         let range = frame.first..frame.end;
+        if let Some(claim) = claim {
+            claim.store(range.clone());
+        }
         self.synced.store(range.end, Ordering::Release);
         tail.push(frame);
         drop(tail);

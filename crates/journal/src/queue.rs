@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::error::AppendError;
 use crate::frame::Sealed;
+use crate::keys::Claim;
 use crate::shared::lock;
 
 pub(crate) type Reply = oneshot::Sender<Result<Range<Position>, AppendError>>;
@@ -21,6 +22,8 @@ pub(crate) type Reply = oneshot::Sender<Result<Range<Position>, AppendError>>;
 pub(crate) struct Pending {
     pub(crate) sealed: Sealed,
     pub(crate) reply: Reply,
+    /// Of a request with a key: stored when it is durable, given back when it is refused.
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Pending {

@@ -20,9 +20,10 @@ use crate::format::meta::{self, Meta, State};
 use crate::format::notes::Noted;
 use crate::found::{self, Found};
 use crate::heal::heal;
+use crate::keys::window::Window;
 use crate::pool::{NoSegment, Pool, Ready, make_zeroed};
 use crate::random;
-use crate::report::{Identity, Recovery, Torn};
+use crate::report::{Identity, KeysFound, Recovery, Torn};
 use crate::scan::Scan;
 use crate::segments::{Segment, Segments};
 use crate::settings::Settings;
@@ -35,6 +36,7 @@ pub(crate) struct Recovered {
     pub(crate) pool: Pool,
     pub(crate) cursors: Cursors,
     pub(crate) noted: Noted,
+    pub(crate) keys: Window,
     /// The position after the last frame on disk, if there is one. A gap frame must lead from
     /// there to the report's `next`.
     pub(crate) chain_end: Option<Position>,
@@ -63,7 +65,10 @@ pub(crate) fn recover(
             Meta { id, epoch: 0, floor: 0, state: State::Closed { end: None } }
         }
     };
-    let found = Found::read(storage.as_ref(), &names, &old)?;
+    let mut keys = Window::new(settings.keys_max, settings.keys_age_max);
+    // Before the frames: what the file knows is older.
+    let keys_readable = found::read_keys(storage.as_ref(), old.id, &mut keys)?;
+    let found = Found::read(storage.as_ref(), &names, &old, &mut keys)?;
     let (mut cursors, cursors_found) = found::read_cursors(storage.as_ref(), old.id)?;
     let noted = found::read_notes(storage.as_ref(), old.id, &mut cursors)?;
     let delivered_end = cursors.values().map(Cursor::end).max().unwrap_or(0);
@@ -91,13 +96,14 @@ pub(crate) fn recover(
         missing: found.missing,
         set_aside,
         cursors: cursors_found,
+        keys: KeysFound { known: keys.len(), lost: !keys_readable },
         ignored_segments: 0,
     };
     let sizes = (settings.segment_bytes, settings.max_bytes);
     let mut pool = Pool::new(Arc::clone(storage), meta.id, meta.epoch, sizes, found.next_sequence);
     let segments = assemble(storage, &mut pool, found.scans, next)?;
     let chain_end = found.chain_end;
-    Ok(Recovered { meta, segments, pool, cursors, noted, chain_end, report })
+    Ok(Recovered { meta, segments, pool, cursors, noted, keys, chain_end, report })
 }
 
 /// Makes the last segment sound and every segment durable.

@@ -45,6 +45,8 @@ pub struct Recovery {
     pub set_aside: Vec<String>,
     /// What the cursors file held.
     pub cursors: CursorsFound,
+    /// Which request keys are remembered.
+    pub keys: KeysFound,
     /// With durability `memory`: segments of a durable journal in the same place, which are left
     /// alone and not delivered.
     pub ignored_segments: usize,
@@ -86,6 +88,15 @@ pub enum Cause {
     /// It belongs to the commit that was under way when the journal stopped, and was most likely
     /// never acknowledged.
     Unfinished,
+}
+
+/// Which request keys are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeysFound {
+    /// How many, whatever their age.
+    pub known: usize,
+    /// Whether the file with the keys of delivered requests was not readable: those are forgotten.
+    pub lost: bool,
 }
 
 /// What the cursors file held.

@@ -11,6 +11,7 @@ use tidegate_event::Position;
 
 use crate::format::frame::{HEADER_BYTES, Header, Kind};
 use crate::format::segment::{FRAMES_AT, SegmentHeader};
+use crate::keys::window::Window;
 use crate::segments::Index;
 use crate::storage::{StorageFile, read_full};
 use crate::walk::{BadSpot, Step, Walker};
@@ -38,12 +39,14 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Reads a segment whose first frame must not be below `expected`.
+    /// Reads a segment whose first frame must not be below `expected`. Its request keys go to
+    /// `keys`.
     pub(crate) fn read(
         header: SegmentHeader,
         name: String,
         file: Arc<dyn StorageFile>,
         expected: Option<Position>,
+        keys: &mut Window,
     ) -> io::Result<Self> {
         let until = header.capacity.min(file.len()?);
         let mut guard = [0; HEADER_BYTES];
@@ -80,6 +83,9 @@ impl Scan {
                         scan.trailing.push(BadSpot { at, positions, body_only: false });
                     }
                     next = Some(found.header.end);
+                    if let Some(key) = found.key() {
+                        keys.restore(key, found.header.first..found.header.end);
+                    }
                     scan.accept(&found.header, found.at, walker.offset());
                 }
             }
@@ -91,7 +97,7 @@ impl Scan {
         if self.frames == 0 || header.commit != self.last_commit.1 {
             self.last_commit = (at, header.commit);
         }
-        if header.kind == Kind::Items {
+        if header.kind != Kind::Gap {
             self.items += header.end - header.first;
         }
         self.frames += 1;

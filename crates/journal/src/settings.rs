@@ -1,5 +1,9 @@
 //! How durable, how large, how much in memory? All the journal's bounds stand here.
 
+use std::time::Duration;
+
+use crate::format::keys;
+
 /// What has happened to an item when its append resolves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -44,6 +48,12 @@ pub struct Settings {
     /// Size of the file with the [notes of batches](crate::BatchNotes), from 4 KiB to 16 MiB: when
     /// it is full a new one takes its place. Default 1 MiB.
     pub notes_bytes: u64,
+    /// Most [request keys](crate::RequestKey) remembered, 1 to 10,000,000: the newest ones. Each
+    /// takes 32 bytes in its frame, at most 180 in memory, and once it is delivered 48 in a file
+    /// that is written anew whenever segments are freed. Default 200,000.
+    pub keys_max: usize,
+    /// How long a request key is remembered, 1 second to 7 days. Default 10 minutes.
+    pub keys_age_max: Duration,
 }
 
 impl Default for Settings {
@@ -56,6 +66,8 @@ impl Default for Settings {
             queue_bytes: 32 << 20,
             queue_frames: 16_384,
             notes_bytes: 1 << 20,
+            keys_max: 200_000,
+            keys_age_max: Duration::from_secs(600),
         }
     }
 }
@@ -73,6 +85,8 @@ pub struct SettingsError {
 }
 
 const KIB_64: u64 = 64 << 10;
+const KEYS_AGE_MIN: Duration = Duration::from_secs(1);
+const KEYS_AGE_MOST: Duration = Duration::from_secs(7 * 86_400);
 
 impl Settings {
     /// Checks every bound.
@@ -108,6 +122,18 @@ impl Settings {
                 (4 << 10..=16 << 20).contains(&self.notes_bytes),
                 "from 4096 to 16777216",
             ),
+            (
+                "keys_max",
+                self.keys_max as u64,
+                (1..=keys::KEYS_MAX).contains(&self.keys_max),
+                "from 1 to 10000000",
+            ),
+            (
+                "keys_age_max",
+                self.keys_age_max.as_secs(),
+                (KEYS_AGE_MIN..=KEYS_AGE_MOST).contains(&self.keys_age_max),
+                "from 1 to 604800 seconds",
+            ),
         ];
         match checks.into_iter().find(|&(_, _, holds, _)| !holds) {
             Some((field, value, _, bound)) => Err(SettingsError { field, value, bound }),
@@ -136,6 +162,10 @@ mod tests {
             ("queue_frames", Settings { queue_frames: 0, ..good }),
             ("notes_bytes", Settings { notes_bytes: 4095, ..good }),
             ("notes_bytes", Settings { notes_bytes: (16 << 20) + 1, ..good }),
+            ("keys_max", Settings { keys_max: 0, ..good }),
+            ("keys_max", Settings { keys_max: 10_000_001, ..good }),
+            ("keys_age_max", Settings { keys_age_max: Duration::ZERO, ..good }),
+            ("keys_age_max", Settings { keys_age_max: KEYS_AGE_MOST * 2, ..good }),
         ];
         for (field, settings) in bad {
             assert_eq!(settings.validate().unwrap_err().field, field);

@@ -18,6 +18,7 @@ use crate::format::frame::HEADER_BYTES;
 use crate::format::meta::Meta;
 use crate::format::segment::FRAMES_AT;
 use crate::keeper::Signal;
+use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::notes::Notes;
 use crate::pool::Pool;
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) meta: Mutex<Meta>,
     pub(crate) lanes: Lanes,
     pub(crate) notes: Notes,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) cursors_dirty: AtomicBool,
     /// Held while segments are freed.
     pub(crate) retaining: Mutex<()>,

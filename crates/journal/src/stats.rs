@@ -45,6 +45,8 @@ pub struct Stats {
     pub tail_bytes: usize,
     /// The bound of `tail_bytes`.
     pub tail_bytes_max: usize,
+    /// Request keys remembered.
+    pub keys: usize,
     /// Reads that had to go to the disk since the journal was opened.
     pub disk_reads: u64,
     /// What could not be read, found at opening or since; the first 64.
@@ -181,6 +183,7 @@ impl Shared {
             queued_bytes,
             tail_bytes,
             tail_bytes_max: self.settings.tail_bytes,
+            keys: self.keys.count(),
             disk_reads: count(&counters.disk_reads),
             missing: self.missing(),
             trouble: self.trouble(),

@@ -12,8 +12,9 @@ use bytes::Bytes;
 use tidegate_event::Position;
 
 use crate::format::Fields;
-use crate::format::frame::{self, ALIGN, HEADER_BYTES, Header, Kind, MAGIC_VERSION};
+use crate::format::frame::{self, ALIGN, HEADER_BYTES, Header, Kind};
 use crate::frame::{Frame, FrameGroup};
+use crate::keys::RequestKey;
 use crate::storage::{StorageFile, read_full};
 
 /// How much is read at a time, unless a frame is larger.
@@ -87,7 +88,7 @@ impl Walker {
         let size = header.payload_at() + header.payload_bytes as usize;
         let intact = match header.kind {
             Kind::Gap => true,
-            Kind::Items => {
+            Kind::Items | Kind::KeyedItems => {
                 let bytes = self.view(at, size)?;
                 let body = bytes.get(HEADER_BYTES..size);
                 body.is_some_and(|body| crc32fast::hash(body) == header.body_crc)
@@ -132,9 +133,8 @@ impl Walker {
             let have = usize::try_from(at.wrapping_sub(self.chunk_at)).unwrap_or(usize::MAX);
             let rest = self.chunk.get(have..).unwrap_or_default();
             let starts = rest.len() - (HEADER_BYTES - 1);
-            let found = (0..starts)
-                .step_by(ALIGN)
-                .find(|&n| rest.get(n..n + MAGIC_VERSION.len()) == Some(MAGIC_VERSION.as_slice()));
+            let found =
+                (0..starts).step_by(ALIGN).find(|&n| rest.get(n..).is_some_and(frame::may_begin));
             if let Some(n) = found {
                 return Ok(Some(at + n as u64));
             }
@@ -176,11 +176,18 @@ impl Found {
         BadSpot { at, positions: self.header.first..self.header.end, body_only: true }
     }
 
+    /// The request's key, if it has one.
+    pub(crate) fn key(&self) -> Option<RequestKey> {
+        let keyed = self.header.kind == Kind::KeyedItems;
+        let behind = self.bytes.get(HEADER_BYTES..).filter(|_| keyed)?;
+        frame::key(&mut Fields(behind))
+    }
+
     /// The frame as readers get it; `None` if the table contradicts the header, which only a
     /// writer's mistake could cause.
     pub(crate) fn frame(&self, classes: &mut Classes) -> Option<Frame> {
         let header = &self.header;
-        let mut table = Fields(self.bytes.get(HEADER_BYTES..header.payload_at())?);
+        let mut table = Fields(self.bytes.get(header.table_at()..header.payload_at())?);
         let mut groups = Vec::with_capacity(usize::from(header.groups));
         let (mut at, mut first) = (header.payload_at(), header.first);
         for _ in 0..header.groups {

@@ -13,8 +13,8 @@ use proptest::test_runner::RngSeed;
 use support::disk::{Dice, Disk};
 use support::{request, tag};
 use tidegate_journal::{
-    Advice, Append, AppendError, Cause, ClassFilter, Journal, Lane, LaneStart, RangeSet, ReadError,
-    Recovery, Settings,
+    Advice, Append, AppendError, Cause, Claimed, ClassFilter, Journal, Lane, LaneStart, RangeSet,
+    ReadError, Recovery, RequestKey, Settings,
 };
 
 const SETTINGS: Settings = Settings {
@@ -25,7 +25,14 @@ const SETTINGS: Settings = Settings {
     queue_bytes: 1 << 20,
     queue_frames: 64,
     notes_bytes: 4 << 10,
+    keys_max: 100_000,
+    keys_age_max: Duration::from_secs(3600),
 };
+
+/// Every second request has a key, which says which request it is.
+fn key(tag: u64) -> Option<RequestKey> {
+    tag.is_multiple_of(2).then_some(RequestKey { digest: tag.into(), body: tag, at: 1_000_000 })
+}
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -172,10 +179,18 @@ impl Session {
         (Self { disk, journal, lane, waiting: Vec::new(), read }, report)
     }
 
-    fn append(&mut self, model: &mut Model, items: u32, bytes: usize) {
+    async fn append(&mut self, model: &mut Model, items: u32, bytes: usize) {
         let tag = model.next_tag;
         model.next_tag += 1;
-        match self.journal.append(request(items, tag, bytes)) {
+        let rows = request(items, tag, bytes);
+        let appended = match key(tag) {
+            None => self.journal.append(rows),
+            Some(key) => match self.journal.claim(key).await {
+                Claimed::New(claim) => self.journal.append_claimed(claim, rows),
+                other => unreachable!("request {tag} was never sent: {other:?}"),
+            },
+        };
+        match appended {
             Ok(answer) => self.waiting.push((tag, answer)),
             Err(AppendError::Failed { .. }) => {}
             Err(refused) => assert_eq!(refused.advice(), Advice::RetryLater, "{refused}"),
@@ -190,6 +205,25 @@ impl Session {
                     assert!(!matches!(refused, AppendError::TooLarge { .. }), "{refused}");
                 }
             }
+        }
+    }
+
+    /// Every request known to be stored is found again by its key, with its positions, and nothing
+    /// else is: a key that is found without the request being known names one that is to be read.
+    async fn check_keys(&self, model: &mut Model) {
+        for tag in 0..model.next_tag {
+            let Some(key) = key(tag) else { continue };
+            let known = model.by_tag.get(&tag).and_then(|at| model.known.get(at)).cloned();
+            match (self.journal.claim(key).await, known) {
+                (Claimed::Stored(range), Some((known, _))) => assert_eq!(range, known),
+                (Claimed::Stored(range), None) => model.learn(&range, tag),
+                (Claimed::New(_), None) => {}
+                (claimed, known) => unreachable!("request {tag}, at {known:?}: {claimed:?}"),
+            }
+            let other = RequestKey { body: !key.body, ..key };
+            let stored = model.by_tag.contains_key(&tag);
+            let refused = matches!(self.journal.claim(other).await, Claimed::OtherBody);
+            assert_eq!(refused, stored, "request {tag} with another body");
         }
     }
 
@@ -263,9 +297,14 @@ async fn run(ops: Vec<Op>) {
         let mut left = None;
         match op {
             Op::Append(sizes) => {
-                sizes.iter().for_each(|&(items, bytes)| session.append(&mut model, items, bytes));
+                for (items, bytes) in sizes {
+                    session.append(&mut model, items, bytes).await;
+                }
             }
-            Op::Settle => session.settle(&mut model).await,
+            Op::Settle => {
+                session.settle(&mut model).await;
+                session.check_keys(&mut model).await;
+            }
             Op::Deliver(seed, one_in) => session.deliver(&mut model, seed, one_in).await,
             Op::Note(seed, batches) => session.note(&mut model, seed, batches).await,
             Op::Retain => drop(session.journal.retain()),
@@ -295,6 +334,7 @@ async fn run(ops: Vec<Op>) {
             assert!(report.identity.epoch > epoch, "an epoch comes twice");
             epoch = report.identity.epoch;
             session = next;
+            session.check_keys(&mut model).await;
             session.deliver(&mut model, 0, u64::MAX).await;
         }
     }
@@ -317,8 +357,9 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 2000, rng_seed: seed(), ..ProptestConfig::default() })]
 
     /// Invariant: whatever the disk does, an acknowledged request is never lost and never changed,
-    /// no position ever names two items, lanes get everything in order, and a batch that may have
-    /// been attempted is in doubt with the boundaries it had.
+    /// no position ever names two items, lanes get everything in order, a batch that may have
+    /// been attempted is in doubt with the boundaries it had, and a request is found by its key
+    /// whenever it is stored, delivered and freed or not, and never otherwise.
     #[test]
     fn acknowledged_means_durable(ops in ops()) {
         tokio::runtime::Builder::new_current_thread()

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use support::{group, read_until, request, tag};
 use tidegate_journal::{
-    Advice, AppendError, Cause, ClassFilter, CursorsFound, Durability, FileStorage, Journal, Lane,
-    LaneError, LaneStart, OpenError, ReadError, Recovery, Settings,
+    Advice, AppendError, Cause, Claimed, ClassFilter, CursorsFound, Durability, FileStorage,
+    Journal, KeysFound, Lane, LaneError, LaneStart, OpenError, ReadError, Recovery, RequestKey,
+    Settings,
 };
 
 const SMALL: Settings = Settings {
@@ -27,6 +28,8 @@ const SMALL: Settings = Settings {
     queue_bytes: 1 << 20,
     queue_frames: 1000,
     notes_bytes: 4 << 10,
+    keys_max: 1000,
+    keys_age_max: Duration::from_secs(60),
 };
 
 fn open(dir: &Path, settings: Settings) -> (Journal, Recovery) {
@@ -316,6 +319,55 @@ async fn a_backlog_is_read_from_disk_and_then_from_memory_again() {
     lane.seek(150);
     let again = read_until(&mut lane, 310).await;
     assert_eq!(tags(&again), (150..310).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_segment_of_its_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = |n: u64| RequestKey { digest: n.into(), body: n, at: 1_000_000 };
+    let keyed = async |journal: &Journal, n| match journal.claim(key(n)).await {
+        Claimed::New(claim) => {
+            let rows = request(2, n, 30_000);
+            Some(journal.append_claimed(claim, rows).unwrap().await.unwrap())
+        }
+        Claimed::Stored(range) => {
+            assert_eq!(range, n * 2..n * 2 + 2);
+            None
+        }
+        Claimed::OtherBody => unreachable!("the body is the same"),
+    };
+    let (journal, _) = open(dir.path(), SMALL);
+    let mut lane = all(&journal);
+    journal.begin_retention();
+    for n in 0..20 {
+        assert_eq!(keyed(&journal, n).await, Some(n * 2..n * 2 + 2));
+    }
+    read_until(&mut lane, 40).await;
+    lane.cursor().delivered(0..40).unwrap();
+    journal.retain();
+    assert!(journal.stats().first > 20, "most segments are gone");
+    let copy = copy_of(dir.path());
+    let (again, report) = open(copy.path(), SMALL);
+    assert_eq!(report.keys, KeysFound { known: 20, lost: false });
+    for n in 0..20 {
+        assert_eq!(keyed(&again, n).await, None);
+    }
+    let old = RequestKey { at: 1_000_000 + 60_001, ..key(3) };
+    assert!(matches!(again.claim(old).await, Claimed::New(_)), "its window is over");
+    again.close().await.unwrap();
+    fs::write(copy.path().join("keys"), "TGJK and no more").unwrap();
+    let (_, report) = open(copy.path(), SMALL);
+    assert!(report.keys.lost && report.keys.known < 20, "{report:?}");
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_with_durability_memory_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), Settings { durability: Durability::Memory, ..SMALL });
+    let key = RequestKey { digest: 1, body: 2, at: 3 };
+    let Claimed::New(claim) = journal.claim(key).await else { unreachable!("nobody has it") };
+    let range = journal.append_claimed(claim, request(1, 0, 8)).unwrap().await.unwrap();
+    assert!(matches!(journal.claim(key).await, Claimed::Stored(at) if at == range));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

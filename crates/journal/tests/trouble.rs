@@ -20,6 +20,8 @@ const SETTINGS: Settings = Settings {
     queue_bytes: 64 << 10,
     queue_frames: 10,
     notes_bytes: 4 << 10,
+    keys_max: 1000,
+    keys_age_max: std::time::Duration::from_secs(60),
 };
 
 fn open(disk: &Disk) -> (Journal, Lane) {

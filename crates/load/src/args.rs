@@ -71,6 +71,10 @@ pub struct LoadArgs {
     /// How long a request is tried again while the server is away, fails or pushes back
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::span)]
     pub retry_for: Duration,
+    /// Send no Idempotency-Key: a request tried again is then another one to the server, and its
+    /// events carry the number of the try
+    #[arg(long)]
+    pub no_idempotency_key: bool,
     /// Write the seq range and try of every acknowledged request to this file, as CSV
     #[arg(long, value_name = "FILE")]
     pub acknowledged: Option<PathBuf>,
@@ -107,6 +111,7 @@ impl Default for LoadArgs {
             token: None,
             timeout: Duration::from_secs(10),
             retry_for: Duration::from_secs(30),
+            no_idempotency_key: false,
             acknowledged: None,
             unanswered: None,
             format: Format::default(),

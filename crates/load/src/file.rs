@@ -185,6 +185,7 @@ impl Lines {
         let Draft { mut bytes, tries, .. } = std::mem::replace(draft, Draft::new(&self.head));
         let body = bytes.len() - self.head.bytes().len();
         self.head.set_length(&mut bytes, body);
+        self.head.set_first(&mut bytes, claim.first);
         let sent = sender.blocking_send(Ok(FromFile { bytes, tries, claim }));
         if sent.is_err() || self.claims.left() == 0 { Flow::End } else { Flow::On }
     }

@@ -9,7 +9,9 @@
 //!
 //! Every event named by `--acknowledged` must be stored exactly once under that try. Rows beyond
 //! those can only be events of a try named by `--unanswered`: sent, but the answer was lost. A
-//! request of which the server accepted a part is in neither file.
+//! request of which the server accepted a part is in neither file. Requests with an
+//! `Idempotency-Key` are repeated unchanged and name try 1 always: a server that heeds the key has
+//! each of their events once.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};

@@ -58,6 +58,8 @@ impl LoadArgs {
         self.check_pattern()?;
         let target = Target::parse(&self.url)?;
         let head = target.head(self.token.as_ref().map(|token| token.0.as_str()))?;
+        // Drawn for each run, whatever its name and seed: a run repeated is no repeat of requests.
+        let head = if self.no_idempotency_key { head } else { head.keyed(random::ambient()) };
         let prebuilt = Prebuilt::set_bytes(&head, self.batch).saturating_mul(self.connections);
         if self.from.is_none() && prebuilt > MAX_PREBUILT {
             let reason = format!(

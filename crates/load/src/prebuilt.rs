@@ -87,6 +87,7 @@ impl Prebuilt {
         let end =
             events.checked_sub(1).and_then(|last| self.marks.get(last)).map_or(head, |m| m.end);
         self.head.set_length(&mut self.bytes, end - head);
+        self.head.set_first(&mut self.bytes, first);
         let tries = self.tries.get(..events).unwrap_or_default();
         Outgoing::new(self.bytes.get_mut(..end).unwrap_or_default(), tries)
     }

@@ -117,6 +117,7 @@ fn shared(
         batch: args.batch,
         timeout: args.timeout,
         retry_for: args.retry_for,
+        keyed: plan.head.is_keyed(),
         feed,
         acknowledged: ledger(&args.acknowledged)?,
         unanswered: ledger(&args.unanswered)?,

@@ -32,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) batch: usize,
     pub(crate) timeout: Duration,
     pub(crate) retry_for: Duration,
+    /// Whether a request is repeated unchanged, under its key.
+    pub(crate) keyed: bool,
     pub(crate) feed: Feed,
     pub(crate) acknowledged: Option<Ledger>,
     pub(crate) unanswered: Option<Ledger>,

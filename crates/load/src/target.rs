@@ -1,8 +1,8 @@
 //! Where do requests go, and what stands above each body?
 //!
-//! The head of a request is built once. Only `Content-Length` changes, so its value has a slot
-//! of fixed width, filled from the right: blanks before a header's value are allowed
-//! (RFC 9110, section 5.5).
+//! The head of a request is built once. Only `Content-Length` and the number in the
+//! `Idempotency-Key` change, so they have slots of fixed width; the length is filled from the
+//! right: blanks before a header's value are allowed (RFC 9110, section 5.5).
 
 use std::ops::Range;
 
@@ -14,6 +14,8 @@ use crate::calendar::digits;
 const DEFAULT_PATH: &str = "/v1/events";
 /// Digits of a body's length: ten thousand million bytes are far above any bound here.
 const LENGTH_DIGITS: usize = 10;
+/// Digits of the first event's number in a request's key: as many as a `seq` has.
+const KEY_DIGITS: usize = 10;
 
 /// Why a URL or a token cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -118,7 +120,7 @@ impl Target {
         );
         let length = before.len()..before.len() + LENGTH_DIGITS;
         let bytes = format!("{before}{}\r\n\r\n", " ".repeat(LENGTH_DIGITS)).into_bytes();
-        Ok(Head { bytes, length })
+        Ok(Head { bytes, length, key: None })
     }
 }
 
@@ -127,6 +129,8 @@ impl Target {
 pub struct Head {
     bytes: Vec<u8>,
     length: Range<usize>,
+    /// Where the number of the first event stands in the request's key, if it has one.
+    key: Option<Range<usize>>,
 }
 
 impl Head {
@@ -134,6 +138,32 @@ impl Head {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same head with an `Idempotency-Key`: `run`, which must differ from run to run, and the
+    /// number that [`set_first`](Self::set_first) notes.
+    #[must_use]
+    pub fn keyed(mut self, run: u64) -> Self {
+        let at = self.length.end + 2;
+        let header = format!("Idempotency-Key: {run:016x}-{}\r\n", "0".repeat(KEY_DIGITS));
+        let end = at + header.len() - 2;
+        self.bytes.splice(at..at, header.into_bytes());
+        self.key = Some(end - KEY_DIGITS..end);
+        self
+    }
+
+    /// Whether requests with this head have a key.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Notes the number of the first event in the key, if there is one, of a request that starts
+    /// with this head.
+    pub fn set_first(&self, request: &mut [u8], first: u64) {
+        if let Some(slot) = self.key.clone().and_then(|key| request.get_mut(key)) {
+            digits(slot, first, b'0');
+        }
     }
 
     /// Notes the length of the body, in bytes, in a request that starts with this head.
@@ -192,5 +222,14 @@ mod tests {
         assert!(text.starts_with("POST /v1/events HTTP/1.1\r\nHost: [::1]:9\r\n"), "{text}");
         assert!(text.contains("\r\nAuthorization: Bearer s3cret\r\n"), "{text}");
         assert!(text.ends_with("Content-Length:      26600\r\n\r\n"), "{text}");
+        assert!(!head.is_keyed());
+        let head = head.keyed(0xAB);
+        let mut request = head.bytes().to_vec();
+        head.set_length(&mut request, 7);
+        head.set_first(&mut request, 4200);
+        let text = String::from_utf8(request).unwrap();
+        let end =
+            "Content-Length:          7\r\nIdempotency-Key: 00000000000000ab-0000004200\r\n\r\n";
+        assert!(text.ends_with(end), "{text}");
     }
 }

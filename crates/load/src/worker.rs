@@ -114,8 +114,10 @@ impl Worker {
         let intended = claim.due.and_then(|due| run.start.checked_add(due)).unwrap_or(begun);
         let mut past = Past::default();
         loop {
-            let request = outgoing.as_try(past.tries + 1);
-            let tried = self.attempt(request, claim, past.tries + 1, intended).await?;
+            // Under a key every try is the same request, so its events name the first try.
+            let named = if run.keyed { 1 } else { past.tries + 1 };
+            let request = outgoing.as_try(named);
+            let tried = self.attempt(request, (claim, named), past.tries + 1, intended).await?;
             past.failures += 1;
             let (after, unreachable) = match tried {
                 Tried::Settled => return Ok(()),
@@ -140,11 +142,11 @@ impl Worker {
         }
     }
 
-    /// One try.
+    /// One try; `named` is the try that its events name.
     async fn attempt(
         &mut self,
         request: &[u8],
-        claim: Claim,
+        (claim, named): (Claim, u32),
         attempt: u32,
         intended: Instant,
     ) -> Result<Tried, LoadError> {
@@ -155,19 +157,19 @@ impl Worker {
         }
         self.tally().sending(attempt, claim.events);
         let run = Arc::clone(&self.run);
-        let in_flight = InFlight { run: &run, claim, attempt };
+        let in_flight = InFlight { run: &run, claim, attempt: named };
         let answer = timeout(run.timeout, self.connection.exchange(request)).await;
         in_flight.landed();
         let answer = match answer {
             Ok(Ok(answer)) => answer,
             Ok(Err(failure)) => {
                 self.tally().failed(failure.kind(), || failure.message());
-                return self.unanswered(claim, attempt, None);
+                return self.unanswered(claim, named, None);
             }
             Err(_) => {
                 let limit = run.timeout;
                 self.tally().failed("timeout", || format!("no answer within {limit:?}"));
-                return self.unanswered(claim, attempt, None);
+                return self.unanswered(claim, named, None);
             }
         };
         let verdict = verdict::judge(&answer);
@@ -177,7 +179,7 @@ impl Worker {
         }
         match verdict {
             Verdict::Acknowledged { accepted } => {
-                self.acknowledged(claim, attempt, accepted, intended)
+                self.acknowledged(claim, named, accepted, intended)
             }
             Verdict::Refused { every } => {
                 self.tally().refused += claim.events as u64;
@@ -188,9 +190,7 @@ impl Worker {
                 Ok(Tried::Settled)
             }
             Verdict::Again { after, stored_nothing: true } => Ok(Tried::Again { after }),
-            Verdict::Again { after, stored_nothing: false } => {
-                self.unanswered(claim, attempt, after)
-            }
+            Verdict::Again { after, stored_nothing: false } => self.unanswered(claim, named, after),
         }
     }
 

@@ -55,8 +55,10 @@ async fn pushed_back_requests_are_sent_again_as_another_try() {
         _ => accept(seen),
     })
     .await;
-    let args = LoadArgs { events: Some(250), connections: 1, ..server.args() };
+    let args =
+        LoadArgs { events: Some(250), connections: 1, no_idempotency_key: true, ..server.args() };
     let summary = load(&args).await;
+    assert!(server.seen().iter().all(|seen| !seen.headers.contains_key("idempotency-key")));
     assert!(summary.complete(), "{summary:?}");
     assert_eq!((summary.requests, summary.retries), (6, 3));
     for (kind, message) in [("http_503", "full"), ("http_429", "slow down"), ("http_500", "oops")] {
@@ -66,6 +68,24 @@ async fn pushed_back_requests_are_sent_again_as_another_try() {
     assert_eq!(tries, [1, 2, 3, 4, 1, 1]);
     let names: BTreeSet<_> = server.events().iter().map(ids).collect();
     assert_eq!(names.len(), server.events().len(), "a (seq, try) was sent twice");
+}
+
+#[tokio::test]
+async fn a_request_with_a_key_is_repeated_unchanged_and_each_has_its_own() {
+    let server = Server::start(|number, seen| match number {
+        0 | 1 => refuse(500, "oops"),
+        _ => accept(seen),
+    })
+    .await;
+    let args = LoadArgs { events: Some(250), connections: 1, ..server.args() };
+    let summary = load(&args).await;
+    assert!(summary.complete(), "{summary:?}");
+    assert_eq!((summary.requests, summary.retries), (5, 2));
+    let seen = server.seen();
+    let keys: Vec<_> = seen.iter().map(|seen| &seen.headers["idempotency-key"]).collect();
+    assert!(keys[0] == keys[1] && keys[1] == keys[2], "{keys:?}");
+    assert!(seen[0].events == seen[1].events && seen[1].events == seen[2].events);
+    assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), 3, "{keys:?}");
 }
 
 #[tokio::test]
@@ -119,6 +139,7 @@ async fn lost_answers_lead_to_another_try_on_a_new_connection() {
         events: Some(30),
         batch: 10,
         connections: 1,
+        no_idempotency_key: true,
         run: Some("r".into()),
         acknowledged: Some(kept.clone()),
         unanswered: Some(lost.clone()),

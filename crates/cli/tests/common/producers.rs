@@ -1,7 +1,8 @@
 //! Producers that know what they were told: several at once, trying again whenever no answer came.
 //!
 //! Each event carries its id and which try of sending it this was, so that an event that was stored
-//! although its producer never heard of it is told apart from one that was stored twice.
+//! although its producer never heard of it is told apart from one that was stored twice. Producers
+//! with an `Idempotency-Key` send the same request until they have an answer: theirs is one try.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -21,6 +22,8 @@ pub type Attempt = (i64, i64);
 pub struct Producers {
     pub address: SocketAddr,
     events: i64,
+    /// Whether requests have a key, and are repeated unchanged.
+    keyed: bool,
     /// The next id to send.
     next: AtomicI64,
     acknowledged: AtomicI64,
@@ -40,6 +43,7 @@ impl Producers {
         Self {
             address,
             events,
+            keyed: false,
             next: AtomicI64::new(0),
             acknowledged: AtomicI64::new(0),
             starts: Mutex::new(0),
@@ -47,6 +51,11 @@ impl Producers {
             progress: Condvar::new(),
             allowed: Mutex::new(events),
         }
+    }
+
+    /// The same with a key for each request.
+    pub fn keyed(self) -> Self {
+        Self { keyed: true, ..self }
     }
 
     /// Sends no event with an id from here on, until more is allowed.
@@ -109,10 +118,16 @@ impl Producers {
             drop(self.progress.wait_timeout_while(allowed, PATIENCE * 10, held).unwrap());
             let ids = first..(first + EVENTS_A_REQUEST).min(self.events);
             for attempt in 1.. {
-                let request = agent.post(&url).header("content-type", "application/x-ndjson");
+                let mut request = agent.post(&url).header("content-type", "application/x-ndjson");
+                let attempt = if self.keyed { 1 } else { attempt };
+                if self.keyed {
+                    request = request.header("idempotency-key", format!("request-{first}"));
+                }
                 let attempts = ids.clone().map(|id| (id, attempt));
                 match request.send(body(ids.clone(), attempt)) {
                     Ok(answer) if answer.status() == 200 => {
+                        let replayed = answer.headers().contains_key("idempotency-replayed");
+                        told.replayed += usize::from(replayed);
                         told.acknowledged.extend(attempts);
                         self.acknowledge(ids.end - ids.start);
                         break;
@@ -139,6 +154,7 @@ impl Producers {
         let mut verdict = Verdict {
             acknowledged: acknowledged.len(),
             in_doubt: in_doubt.len(),
+            replayed: told.iter().map(|told| told.replayed).sum(),
             ..Verdict::default()
         };
         let mut seen = HashSet::new();
@@ -160,6 +176,8 @@ pub struct Told {
     acknowledged: Vec<Attempt>,
     /// Tries whose answer was lost: they may have been stored.
     in_doubt: Vec<Attempt>,
+    /// Answers that said: it was stored before.
+    replayed: usize,
 }
 
 /// What came of it, in events.
@@ -168,6 +186,8 @@ pub struct Verdict {
     pub acknowledged: usize,
     pub in_doubt: usize,
     pub stored: usize,
+    /// Requests that were answered from their key.
+    pub replayed: usize,
     pub from_lost_answers: usize,
     pub lost: usize,
     pub twice: usize,
@@ -181,7 +201,8 @@ impl Verdict {
     }
 }
 
-fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
+/// The lines of a request.
+pub fn body(ids: std::ops::Range<i64>, attempt: i64) -> String {
     let mut body = String::new();
     for id in ids {
         writeln!(body, r#"{{"msg":"event {id}","level":"info","id":{id},"try":{attempt}}}"#)

@@ -3,18 +3,18 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 3 | magic `TGF` |
-//! | 3 | 1 | version, 1 |
-//! | 4 | 1 | kind: 0 items, 1 gap |
+//! | 3 | 1 | version: 1, or 2 for kind 2 |
+//! | 4 | 1 | kind: 0 items, 1 gap, 2 items with a request key |
 //! | 5 | 1 | zero |
 //! | 6 | 2 | number of groups, *g* (gap: 0) |
-//! | 8 | 4 | bytes of the group table, *t* (gap: 0) |
+//! | 8 | 4 | bytes of the request key, if any, and the group table: *t* (gap: 0) |
 //! | 12 | 4 | bytes of the payload, *p* |
 //! | 16 | 8 | position of the first item |
 //! | 24 | 8 | position after the last item |
 //! | 32 | 8 | position at which this frame's commit began |
-//! | 40 | 4 | CRC of the group table and the payload (gap: not checked) |
+//! | 40 | 4 | CRC of everything behind the header but the padding (gap: not checked) |
 //! | 44 | 4 | CRC of bytes 0..44 and the segment's salt |
-//! | 48 | *t* | group table: *g* times items (4), bytes (4), class length (1), class |
+//! | 48 | *t* | kind 2: request key: digest (16), body digest (8), time in milliseconds since 1970 (8); then the group table: *g* times items (4), bytes (4), class length (1), class |
 //! | 48+*t* | *p* | the groups' rows, one after the other |
 //! | | 0–7 | zeros up to a multiple of 8 |
 //!
@@ -28,6 +28,7 @@
 use tidegate_event::Position;
 
 use super::Fields;
+use crate::keys::RequestKey;
 
 /// Size of the fixed part, and the least number of zero bytes behind a commit.
 pub(crate) const HEADER_BYTES: usize = 48;
@@ -35,14 +36,33 @@ pub(crate) const HEADER_BYTES: usize = 48;
 pub(crate) const ALIGN: usize = 8;
 /// The largest group table entry: 4 + 4 + 1 + 255.
 const ENTRY_BYTES_MAX: usize = 264;
-/// What every frame begins with.
-pub(crate) const MAGIC_VERSION: [u8; 4] = *b"TGF\x01";
+/// What every frame begins with, before its version.
+const MAGIC: [u8; 3] = *b"TGF";
+/// The version of frames without a request key, and of those with one.
+const PLAIN: u8 = 1;
+const KEYED: u8 = 2;
+/// The size of a request key.
+pub(crate) const KEY_BYTES: usize = 32;
 
 /// What a frame holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Items,
     Gap,
+    /// Items of a request with a key, which stands before the group table.
+    KeyedItems,
+}
+
+impl Kind {
+    /// Bytes between the header and the group table.
+    pub(crate) fn key_bytes(self) -> usize {
+        if self == Self::KeyedItems { KEY_BYTES } else { 0 }
+    }
+}
+
+/// Whether a frame of a known version may begin with these bytes.
+pub(crate) fn may_begin(bytes: &[u8]) -> bool {
+    bytes.strip_prefix(&MAGIC).is_some_and(|rest| matches!(rest.first(), Some(&(PLAIN | KEYED))))
 }
 
 /// The fixed part of a frame.
@@ -84,12 +104,13 @@ impl Header {
     /// Reads the fixed part, and the CRC it claims. `None` unless it is plausible in itself.
     pub(crate) fn parse(bytes: &[u8]) -> Option<(Self, u32)> {
         let mut fields = Fields(bytes);
-        if fields.bytes(4)? != MAGIC_VERSION {
+        if fields.bytes(3)? != MAGIC {
             return None;
         }
-        let kind = match fields.u8()? {
-            0 => Kind::Items,
-            1 => Kind::Gap,
+        let kind = match (fields.u8()?, fields.u8()?) {
+            (PLAIN, 0) => Kind::Items,
+            (PLAIN, 1) => Kind::Gap,
+            (KEYED, 2) => Kind::KeyedItems,
             _ => return None,
         };
         if fields.u8()? != 0 {
@@ -105,8 +126,9 @@ impl Header {
             commit: fields.position()?,
             body_crc: fields.u32()?,
         };
-        let table_max = header.groups as usize * ENTRY_BYTES_MAX;
-        let plausible = header.table_bytes as usize <= table_max
+        let table_min = header.kind.key_bytes();
+        let table_max = table_min + header.groups as usize * ENTRY_BYTES_MAX;
+        let plausible = (table_min..=table_max).contains(&(header.table_bytes as usize))
             && header.first < header.end
             && header.commit <= header.first;
         Some((header, fields.u32()?)).filter(|_| plausible)
@@ -117,6 +139,11 @@ impl Header {
         frame_bytes(self.table_bytes as usize, self.payload_bytes as usize)
     }
 
+    /// Where the group table begins in the frame.
+    pub(crate) fn table_at(&self) -> usize {
+        HEADER_BYTES + self.kind.key_bytes()
+    }
+
     /// Where the payload begins in the frame.
     pub(crate) fn payload_at(&self) -> usize {
         HEADER_BYTES + self.table_bytes as usize
@@ -125,10 +152,11 @@ impl Header {
     /// Appends the fixed part, with its CRC.
     pub(crate) fn encode(&self, salt: u64, out: &mut Vec<u8>) {
         let at = out.len();
-        out.extend_from_slice(&MAGIC_VERSION);
-        out.push(match self.kind {
-            Kind::Items => 0,
-            Kind::Gap => 1,
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&match self.kind {
+            Kind::Items => [PLAIN, 0],
+            Kind::Gap => [PLAIN, 1],
+            Kind::KeyedItems => [KEYED, 2],
         });
         out.push(0);
         out.extend_from_slice(&self.groups.to_le_bytes());
@@ -159,6 +187,18 @@ pub(crate) fn put_entry(out: &mut Vec<u8>, items: u32, bytes: u32, class: &str) 
     out.extend_from_slice(class.as_bytes());
 }
 
+/// Appends a request key.
+pub(crate) fn put_key(out: &mut Vec<u8>, key: RequestKey) {
+    out.extend_from_slice(&key.digest.to_le_bytes());
+    out.extend_from_slice(&key.body.to_le_bytes());
+    out.extend_from_slice(&key.at.to_le_bytes());
+}
+
+/// Reads a request key.
+pub(crate) fn key(fields: &mut Fields<'_>) -> Option<RequestKey> {
+    Some(RequestKey { digest: fields.u128()?, body: fields.u64()?, at: fields.u64()? })
+}
+
 /// Reads the next entry of a table.
 pub(crate) fn entry<'a>(fields: &mut Fields<'a>) -> Option<Entry<'a>> {
     let (items, bytes, length) = (fields.u32()?, fields.u32()?, fields.u8()?);
@@ -177,20 +217,28 @@ mod tests {
         fn a_header_round_trips_and_guards_itself(
             first in 0u64..1 << 60, items in 1u32..1 << 30, payload_bytes in any::<u32>(),
             body_crc in any::<u32>(), salt in any::<u64>(), class in "[a-z]{0,40}",
-            bit in 0usize..48 * 8,
+            bit in 0usize..48 * 8, keyed: bool,
         ) {
+            let kind = if keyed { Kind::KeyedItems } else { Kind::Items };
             let header = Header {
-                kind: Kind::Items, groups: 1, table_bytes: 9 + class.len() as u32,
+                kind, groups: 1, table_bytes: (kind.key_bytes() + 9 + class.len()) as u32,
                 payload_bytes, first, end: first + u64::from(items), commit: first / 2, body_crc,
             };
             let mut bytes = Vec::new();
             header.encode(salt, &mut bytes);
+            let of = RequestKey { digest: salt.into(), body: first, at: salt ^ first };
+            if keyed {
+                put_key(&mut bytes, of);
+            }
             put_entry(&mut bytes, items, 7, &class);
             let (read, crc) = Header::parse(&bytes).unwrap();
             prop_assert_eq!(&read, &header);
             prop_assert_eq!(crc, header_crc(&bytes, salt));
             prop_assert_ne!(crc, header_crc(&bytes, salt ^ 1));
             let mut table = Fields(&bytes[HEADER_BYTES..]);
+            if keyed {
+                prop_assert_eq!(key(&mut table), Some(of));
+            }
             let expected = Entry { items, bytes: 7, class: class.as_bytes() };
             prop_assert_eq!(entry(&mut table), Some(expected));
             bytes[bit / 8] ^= 1 << (bit % 8);

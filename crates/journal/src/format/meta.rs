@@ -3,7 +3,7 @@
 //! | offset | bytes | field |
 //! |---|---|---|
 //! | 0 | 4 | magic `TGJM` |
-//! | 4 | 4 | version, 1 |
+//! | 4 | 4 | version, 2; version 1 is read as well |
 //! | 8 | 16 | journal id |
 //! | 24 | 8 | epoch: 1 at the first opening, one more at each |
 //! | 32 | 8 | floor: positions below it may have been used, whatever the segments say |
@@ -12,6 +12,9 @@
 //! | 48 | 8 | with 2: the position after the last frame |
 //! | 56 | 4 | zero |
 //! | 60 | 4 | CRC of bytes 0..60 |
+//!
+//! Version 2 says that frames with a request key may be there: a program that knows only version 1
+//! would take them for damage, so it has to refuse the journal by this.
 //!
 //! The floor is why a position never names two items. With durability `written` a power loss can
 //! take back frames whose items a sink already has; their positions, given out again, would make
@@ -24,7 +27,7 @@ use super::{Fields, checked, seal};
 
 pub(crate) const NAME: &str = "meta";
 pub(crate) const BYTES: u64 = 64;
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const MAGIC: [u8; 4] = *b"TGJM";
 
 /// The content of `meta`.
@@ -71,7 +74,7 @@ impl Meta {
             return Ok(None);
         }
         match fields.u32() {
-            Some(VERSION) => {}
+            Some(1..=VERSION) => {}
             Some(other) => return Err(other),
             None => return Ok(None),
         }
@@ -115,8 +118,12 @@ mod tests {
         }
         assert_eq!(Meta::decode(&bytes[..63]), Ok(None));
         let mut newer = bytes[..60].to_vec();
-        newer[4] = 2;
+        newer[4] = 3;
         seal(&mut newer);
-        assert_eq!(Meta::decode(&newer), Err(2));
+        assert_eq!(Meta::decode(&newer), Err(3));
+        let mut older = bytes[..60].to_vec();
+        older[4] = 1;
+        seal(&mut older);
+        assert_eq!(Meta::decode(&older), Meta::decode(&bytes));
     }
 }

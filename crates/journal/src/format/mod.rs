@@ -7,6 +7,7 @@
 //! | `meta` | the journal's id, epoch and position floor: [`meta`] |
 //! | `cursors` | what each lane has delivered: [`cursors`] |
 //! | `notes` | which batches are on their way to sinks without a record: [`notes`] |
+//! | `keys` | the keys of requests whose segments are gone: [`keys`] |
 //! | `<sequence>.seg` | a segment, `<sequence>` in 16 hexadecimal digits: [`segment`], [`frame`] |
 //! | `<number>.spare` | a segment file waiting to be used again; its content means nothing |
 //! | `<sequence>.bad` | a segment whose header could not be read, set aside |
@@ -28,11 +29,13 @@
 //!    `written`, and before an opening returns.
 //!
 //! # Versions
-//! `meta`, `cursors`, `notes` and segments carry a version number each, frames a version byte. A reader
-//! refuses a higher version by name and changes nothing. New frame kinds need a new version byte.
+//! `meta`, `cursors`, `notes`, `keys` and segments carry a version number each, frames a version byte. A reader
+//! refuses a higher version by name and changes nothing. New frame kinds need a new version byte,
+//! and a new version of `meta`, by which a program that does not know them refuses the journal.
 
 pub(crate) mod cursors;
 pub(crate) mod frame;
+pub(crate) mod keys;
 pub(crate) mod meta;
 pub(crate) mod notes;
 pub(crate) mod segment;

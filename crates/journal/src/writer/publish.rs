@@ -1,6 +1,6 @@
 //! A commit is durable: who hears of it, and in which order?
 //!
-//! First the bound of what may be called delivered, then the segments, then memory, then the durable position that wakes readers, then the
+//! First the request keys, so that whatever can be delivered has its key remembered, then the bound of what may be called delivered, then the segments, then memory, then the durable position that wakes readers, then the
 //! producers. So whoever knows a position can read everything up to it.
 
 use std::sync::Arc;
@@ -15,6 +15,11 @@ impl Writer {
     pub(super) fn publish(&mut self) {
         let shared = Arc::clone(&self.shared);
         let start = self.active.offset;
+        for (Pending { sealed, claim, .. }, _) in &mut self.run.frames {
+            if let Some(claim) = claim.take() {
+                claim.store(sealed.first()..sealed.first() + sealed.items());
+            }
+        }
         shared.synced.store(self.next, Ordering::Release);
         self.active.offset += self.run.bytes.len() as u64;
         {
@@ -52,7 +57,7 @@ impl Writer {
     fn fill_tail(&mut self) {
         let taken = self.shared.lanes.read();
         let mut tail = lock(&self.shared.tail);
-        for (Pending { sealed, reply }, _) in self.run.frames.drain(..) {
+        for (Pending { sealed, reply, .. }, _) in self.run.frames.drain(..) {
             let frame = sealed.into_frame();
             self.replies.push((reply, frame.first..frame.end));
             tail.push(Arc::new(frame));

@@ -3,14 +3,14 @@
 use tidegate_journal::{Durability, FileStorage, Journal, Missing, Recovery, Torn};
 
 use super::error::StartError;
-use crate::config::{self, Config, JournalConfig};
+use crate::config::{self, Config};
 
 /// Opens the journal in the data directory.
 pub(super) fn open(config: &Config) -> Result<Journal, StartError> {
     let dir = config.data_dir.join("journal");
     let failed = |source| StartError::DataDir { dir: dir.display().to_string(), source };
     std::fs::create_dir_all(&dir).map_err(failed)?;
-    let settings = journal_settings(&config.journal);
+    let settings = journal_settings(config);
     let durability = settings.durability;
     let (journal, recovery) = Journal::open(FileStorage::open(&dir)?, settings)?;
     let id = journal.identity().id;
@@ -55,12 +55,19 @@ fn tell_recovery(found: &Recovery) {
             "the journal is corrupt here: these positions cannot be read, all others can"
         );
     }
+    if found.keys.lost {
+        tracing::error!(
+            "file `keys` is not readable: a request that was delivered and is sent again with its \
+             Idempotency-Key will be stored again"
+        );
+    }
     for file in &found.set_aside {
         tracing::error!(file, "no usable segment: it was renamed to *.bad");
     }
 }
 
-fn journal_settings(config: &JournalConfig) -> tidegate_journal::Settings {
+fn journal_settings(config: &Config) -> tidegate_journal::Settings {
+    let (keys, config) = (&config.http.idempotency, &config.journal);
     tidegate_journal::Settings {
         durability: match config.durability {
             config::Durability::Fsync => Durability::Fsync,
@@ -70,6 +77,8 @@ fn journal_settings(config: &JournalConfig) -> tidegate_journal::Settings {
         segment_bytes: config.segment_bytes.bytes(),
         max_bytes: config.max_bytes.bytes(),
         tail_bytes: config.tail_bytes.in_memory(),
+        keys_max: usize::try_from(keys.max_keys).unwrap_or(usize::MAX),
+        keys_age_max: keys.window.duration(),
         ..tidegate_journal::Settings::default()
     }
 }

@@ -51,6 +51,9 @@ pub(super) const CONNECTIONS: Limit<u32> = limit(1024, 1, 100_000);
 pub(super) const HEADER_TIMEOUT: Limit<Span> =
     limit(Span::secs(10), Span::ms(100), Span::secs(600));
 pub(super) const BODY_TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(100), Span::secs(3600));
+pub(super) const KEY_WINDOW: Limit<Span> =
+    limit(Span::secs(600), Span::secs(1), Span::secs(7 * 86_400));
+pub(super) const KEYS: Limit<u64> = limit(200_000, 1, 10_000_000);
 
 pub(super) const SEGMENT_BYTES: Limit<ByteSize> =
     limit(ByteSize::mib(64), ByteSize::kib(64), ByteSize::gib(1));

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::check::Check;
 use super::defaults;
+use super::idempotency::IdempotencyConfig;
 use super::read::{Fields, Section};
 use super::secret::Secret;
 use super::units::{ByteSize, Span};
@@ -41,6 +42,8 @@ pub struct HttpConfig {
     pub header_timeout: Span,
     /// Longest wait for the body of a request, 100 ms to 1 h. Default 30 s.
     pub body_timeout: Span,
+    /// How long an `Idempotency-Key` is remembered.
+    pub idempotency: IdempotencyConfig,
 }
 
 impl Default for HttpConfig {
@@ -55,6 +58,7 @@ impl Default for HttpConfig {
             connections_max: defaults::CONNECTIONS.default,
             header_timeout: defaults::HEADER_TIMEOUT.default,
             body_timeout: defaults::BODY_TIMEOUT.default,
+            idempotency: IdempotencyConfig::default(),
         }
     }
 }
@@ -71,6 +75,7 @@ impl Section for HttpConfig {
             connections_max,
             header_timeout,
             body_timeout,
+            idempotency,
         } = self;
         fields.leaf("listen", listen);
         fields.leaf("token", token);
@@ -81,6 +86,7 @@ impl Section for HttpConfig {
         fields.leaf("connections_max", connections_max);
         fields.leaf("header_timeout", header_timeout);
         fields.leaf("body_timeout", body_timeout);
+        fields.section("idempotency", idempotency);
     }
 }
 
@@ -104,6 +110,7 @@ impl HttpConfig {
         check.at_least(decompressed, ("http.body_bytes_max", self.body_bytes_max));
         check.at_least(in_flight, decompressed);
         check.at_most(("http.event_bytes_max", self.event_bytes_max), decompressed);
+        self.idempotency.check(check);
         self.check_token(check);
     }
 

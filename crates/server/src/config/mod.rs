@@ -27,6 +27,7 @@ mod file_sink;
 mod hill;
 mod http;
 mod http_sink;
+mod idempotency;
 mod intake;
 mod joint;
 mod journal;
@@ -65,6 +66,7 @@ pub use http::HttpConfig;
 pub use http_sink::{
     Address, Answers, Compression, Format, Header, HttpSinkConfig, Method, StatusMeaning,
 };
+pub use idempotency::IdempotencyConfig;
 pub use intake::{IntakeConfig, OnFull};
 pub use journal::{Durability, JournalConfig};
 pub use lane::{BatchSize, LaneConfig};

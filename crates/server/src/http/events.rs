@@ -1,5 +1,7 @@
 //! How do events come in over HTTP? A body is received, unpacked, parsed into rows, and answered
-//! once the journal has them as durable as configured.
+//! once the journal has them as durable as configured. A request that was accepted before, by its
+//! `Idempotency-Key`, goes the same way up to there and is answered alike, without being stored
+//! again.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,16 +11,16 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tidegate_event::json::{Format, Limits, Options, Parsed, Parser};
-use tidegate_journal::Group;
+use tidegate_journal::{Claimed, Group, RequestKey};
 
 use super::decode::{Encoding, unpack};
 use super::refusal::{Listed, Refusal, listed};
-use super::{Door, Held, body};
+use super::{Door, Held, body, repeat};
 
 /// Bodies from this size on are unpacked and parsed where blocking is allowed.
 const BLOCKING_BYTES: usize = 256 * 1024;
@@ -28,11 +30,11 @@ const BLOCKING_BYTES: usize = 256 * 1024;
 #[serde(default, deny_unknown_fields)]
 pub(super) struct EventsQuery {
     /// Whether to take the good events when there are bad ones among them.
-    partial: bool,
+    pub(super) partial: bool,
     /// Class of events that name none.
-    class: String,
+    pub(super) class: String,
     /// Service of events that name none.
-    service: String,
+    pub(super) service: String,
 }
 
 /// What a request that was accepted is told.
@@ -45,6 +47,9 @@ struct Accepted {
     replaced_characters: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lines: Vec<Listed>,
+    /// Whether it was accepted before, and is not stored again.
+    #[serde(skip)]
+    repeated: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
@@ -75,6 +80,11 @@ pub(super) async fn post(
             counts.refused(StatusCode::BAD_REQUEST);
             (StatusCode::BAD_REQUEST, Json(accepted)).into_response()
         }
+        Ok(accepted) if accepted.repeated => {
+            counts.repeated.fetch_add(1, Ordering::Relaxed);
+            let header = [(repeat::REPLAYED, HeaderValue::from_static("true"))];
+            (header, Json(accepted)).into_response()
+        }
         Ok(accepted) => Json(accepted).into_response(),
         Err(refusal) => {
             counts.refused(refusal.status().0);
@@ -90,6 +100,7 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Accepted, Refusal> {
+    let key = repeat::key(headers)?;
     let encoding = Encoding::named(header_text(headers, &header::CONTENT_ENCODING))?;
     let content_type = header_text(headers, &header::CONTENT_TYPE);
     let settings = &door.settings;
@@ -103,13 +114,18 @@ async fn take(
         let max = settings.unpacked_bytes_max;
         let body = unpack(body, encoding, max, &mut lease)?;
         let format = format_of(content_type, &body)?;
-        read(door, query, &body, format)
+        let parsed = read(door, query, &body, format)?;
+        let now = crate::clock::unix_nanos;
+        let key = key.map(|key| repeat::digests(key, query, format, &body, now()));
+        Ok::<_, Refusal>((key, parsed))
     };
     let large = headers.get(header::TRANSFER_ENCODING).is_some()
         || encoding != Encoding::Identity
         || content_length(headers) >= BLOCKING_BYTES;
-    let parsed = if large { tokio::task::block_in_place(parse)? } else { parse()? };
-    append(door, parsed).await
+    let (key, mut parsed) = if large { tokio::task::block_in_place(parse)? } else { parse()? };
+    let groups = groups(door, &mut parsed);
+    let repeated = !groups.is_empty() && !append(door, key, groups).await?;
+    Ok(accept(door, &parsed, repeated))
 }
 
 fn content_length(headers: &HeaderMap) -> usize {
@@ -153,37 +169,58 @@ fn read(door: &Door, query: &EventsQuery, body: &[u8], format: Format) -> Result
     Ok(PARSER.with_borrow_mut(|parser| parser.parse(body, format, &options))?)
 }
 
-/// Makes the events durable; only then is there an answer.
-async fn append(door: &Door, parsed: Parsed) -> Result<Accepted, Refusal> {
-    let groups: Vec<Group> = parsed
-        .groups
+/// Takes the parsed events, as the journal wants them.
+fn groups(door: &Door, parsed: &mut Parsed) -> Vec<Group> {
+    std::mem::take(&mut parsed.groups)
         .into_iter()
         .map(|group| Group {
             class: door.class_name(group.class),
             items: group.count,
             rows: group.rows.into(),
         })
-        .collect();
-    if !groups.is_empty() {
-        if let Some(Held { sink, bytes, bytes_max }) = door.held_back() {
-            return Err(Refusal::Held { sink, bytes, bytes_max });
-        }
-        let appended = match door.journal.append(groups) {
-            Ok(appending) => appending.await,
-            Err(refused) => Err(refused),
-        };
-        appended.inspect_err(|error| door.journal_refused(error))?;
+        .collect()
+}
+
+/// Makes the events durable; only then is there an answer. False if they were before.
+async fn append(door: &Door, key: Option<RequestKey>, groups: Vec<Group>) -> Result<bool, Refusal> {
+    let claim = match key {
+        None => None,
+        Some(key) => match door.journal.claim(key).await {
+            Claimed::New(claim) => Some(claim),
+            Claimed::Stored(_) => return Ok(false),
+            Claimed::OtherBody => return Err(Refusal::KeyTaken),
+        },
+    };
+    if let Some(Held { sink, bytes, bytes_max }) = door.held_back() {
+        return Err(Refusal::Held { sink, bytes, bytes_max });
     }
+    let appending = match claim {
+        None => door.journal.append(groups),
+        Some(claim) => door.journal.append_claimed(claim, groups),
+    };
+    let appended = match appending {
+        Ok(appending) => appending.await,
+        Err(refused) => Err(refused),
+    };
+    appended.inspect_err(|error| door.journal_refused(error))?;
+    Ok(true)
+}
+
+/// Counts what was accepted, unless it had been before, and says it.
+fn accept(door: &Door, parsed: &Parsed, repeated: bool) -> Accepted {
     let counts = &door.counts;
-    counts.accepted.fetch_add(parsed.accepted, Ordering::Relaxed);
-    counts.rejected.fetch_add(parsed.rejected.total, Ordering::Relaxed);
-    counts.replaced_characters.fetch_add(parsed.replaced_characters, Ordering::Relaxed);
-    Ok(Accepted {
+    if !repeated {
+        counts.accepted.fetch_add(parsed.accepted, Ordering::Relaxed);
+        counts.rejected.fetch_add(parsed.rejected.total, Ordering::Relaxed);
+        counts.replaced_characters.fetch_add(parsed.replaced_characters, Ordering::Relaxed);
+    }
+    Accepted {
         accepted: parsed.accepted,
         rejected: parsed.rejected.total,
         replaced_characters: parsed.replaced_characters,
         lines: listed(&parsed.rejected),
-    })
+        repeated,
+    }
 }
 
 #[cfg(test)]

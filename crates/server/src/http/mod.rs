@@ -13,6 +13,7 @@ mod health;
 pub(crate) mod listener;
 mod metrics;
 mod refusal;
+mod repeat;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -151,6 +152,8 @@ pub(crate) struct Counts {
     pub(crate) rejected: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) replaced_characters: AtomicU64,
+    /// Requests answered without being stored again.
+    pub(crate) repeated: AtomicU64,
     /// Refused requests whose sender must change something (4xx).
     pub(crate) refused_client: AtomicU64,
     /// Refused requests that may succeed later (429, 503).

@@ -45,6 +45,16 @@ pub(crate) enum Refusal {
     BrokeOff(String),
     #[error("the query is not understood: {0}; known are partial, class and service")]
     Query(String),
+    #[error(
+        "the Idempotency-Key is not taken: send one, of 1 to 255 visible ASCII characters without \
+         blanks"
+    )]
+    BadKey,
+    #[error(
+        "this Idempotency-Key belongs to another request (body, content type or query differ): \
+         choose a new key for each request, and repeat a request unchanged"
+    )]
+    KeyTaken,
     #[error(transparent)]
     Events(#[from] ParseError),
     #[error("too much is being received at once: retry shortly")]
@@ -88,6 +98,8 @@ impl Refusal {
             Self::TooSlow { .. } => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::BrokeOff(_) => (StatusCode::BAD_REQUEST, "broke_off"),
             Self::Query(_) => (StatusCode::BAD_REQUEST, "unknown_query"),
+            Self::BadKey => (StatusCode::BAD_REQUEST, "bad_idempotency_key"),
+            Self::KeyTaken => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_taken"),
             Self::Events(error) => events_status(error),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Journal(error) => journal_status(error),

@@ -143,6 +143,11 @@ fn door(status: &Status, to: &mut Encoder<'_, '_>) -> Written {
     to.counter("events_rejected", "Events left out of partial requests", of(&counts.rejected))?;
     to.counter("requests_refused_client", "Requests refused with 4xx", of(&counts.refused_client))?;
     to.counter("requests_refused_server", "Requests refused for now", of(&counts.refused_server))?;
+    to.counter(
+        "requests_repeated",
+        "Requests stored before, answered again",
+        of(&counts.repeated),
+    )?;
     to.counter("body_bytes", "Bytes of bodies as sent", of(&counts.bytes))?;
     let replaced = of(&counts.replaced_characters);
     to.counter("replaced_characters", "Characters that became U+FFFD", replaced)
@@ -155,6 +160,7 @@ fn journal(status: &Status, to: &mut Encoder<'_, '_>) -> Written {
     to.counter("journal_frames", "Requests appended", stats.frames)?;
     to.counter("journal_commits", "Writes, each followed by a sync with fsync", stats.commits)?;
     to.counter("journal_disk_reads", "Reads of a backlog from disk", stats.disk_reads)?;
+    to.gauge("journal_keys", "Idempotency keys remembered", None, stats.keys as f64)?;
     to.gauge("journal_size", "Bytes of all segments", bytes, stats.bytes as f64)?;
     to.gauge("journal_size_max", "The bound of all segments", bytes, stats.bytes_max as f64)?;
     to.gauge("journal_tail", "Fresh events in memory", bytes, stats.tail_bytes as f64)?;

@@ -50,6 +50,8 @@ pub struct Ingest {
     pub refused_client: u64,
     /// Requests refused for now (429, 503).
     pub refused_server: u64,
+    /// Requests that were accepted before, by their `Idempotency-Key`, and answered again.
+    pub repeated: u64,
     /// Bytes of bodies so far, as sent.
     pub body_bytes: u64,
     /// Characters that no sink could store and that became U+FFFD.
@@ -220,6 +222,7 @@ fn ingest(door: &Door, accepted_per_second: f64) -> Ingest {
         refused_client: counts.refused_client.load(Ordering::Relaxed),
         refused_server: counts.refused_server.load(Ordering::Relaxed),
         body_bytes: counts.bytes.load(Ordering::Relaxed),
+        repeated: counts.repeated.load(Ordering::Relaxed),
         replaced_characters: counts.replaced_characters.load(Ordering::Relaxed),
         accepted_per_second,
         body_bytes_free: door.free_bytes(),

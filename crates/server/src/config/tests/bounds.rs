@@ -16,6 +16,8 @@ const ROWS: &[Row] = &[
     Row("http.connections_max", "1024", ["1", "100000"], ["0", "100001"]),
     Row("http.header_timeout", "10 s", ["100 ms", "10 m"], ["99 ms", "601 s"]),
     Row("http.body_timeout", "30 s", ["100 ms", "1 h"], ["0 s", "3601 s"]),
+    Row("http.idempotency.window", "10 m", ["1 s", "7 d"], ["999 ms", "8 d"]),
+    Row("http.idempotency.max_keys", "200000", ["1", "10000000"], ["0", "10000001"]),
     Row("journal.segment_bytes", "64 MiB", ["64 KiB", "1 GiB"], ["65535", "2 GiB"]),
     Row("journal.max_bytes", "8 GiB", ["128 KiB", "64 TiB"], ["127 KiB", "65 TiB"]),
     Row("journal.tail_bytes", "64 MiB", ["64 KiB", "64 GiB"], ["0", "65 GiB"]),
