@@ -42,6 +42,7 @@ mod route;
 mod schema;
 mod secret;
 mod sink;
+mod tls;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -78,6 +79,7 @@ pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sink::{Retention, SinkConfig, SinkKind, SqliteConfig};
+pub use tls::TlsConfig;
 pub use units::{ByteSize, Share, Span, UnitError};
 
 use check::Check;

@@ -13,6 +13,7 @@ mod health;
 pub(crate) mod listener;
 mod metrics;
 mod refusal;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
