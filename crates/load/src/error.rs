@@ -64,6 +64,9 @@ impl LoadError {
     /// Whether the settings have to change before another run makes sense.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Setting { .. } | Self::Target(_) | Self::Trust(_) | Self::NoLines { .. })
+        matches!(
+            self,
+            Self::Setting { .. } | Self::Target(_) | Self::Trust(_) | Self::NoLines { .. }
+        )
     }
 }

@@ -157,7 +157,8 @@ fn spawn(
             Feed::File(_) => Vec::new(),
         };
         let Some(tally) = each.next().map(Arc::clone) else { break };
-        let connection = first.take().unwrap_or_else(|| Connection::new(&plan.target, plan.tls.clone()));
+        let connection =
+            first.take().unwrap_or_else(|| Connection::new(&plan.target, plan.tls.clone()));
         let worker = Worker { run: Arc::clone(run), connection, prebuilt, random, tally };
         workers.spawn(worker.work());
     }

@@ -86,7 +86,13 @@ impl Target {
         }
         let port = match port.strip_prefix(':') {
             Some(digits) => digits.parse().map_err(|_| malformed("the port is no number"))?,
-            None if port.is_empty() => if https { 443 } else { 80 },
+            None if port.is_empty() => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return Err(malformed("only a port may follow the address")),
         };
         let path = match path {

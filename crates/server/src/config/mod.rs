@@ -42,9 +42,9 @@ mod route;
 mod schema;
 mod secret;
 mod sink;
-mod tls;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod units;
 mod validate;
 mod yaml;

@@ -23,9 +23,6 @@ pub(super) fn identity() -> Result<Identity, Box<dyn Error + Send + Sync>> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.into()],
-            PrivatePkcs8KeyDer::from(key).into(),
-        )?;
+        .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?;
     Ok(Identity { acceptor: Arc::new(config).into(), ca: authority.pem() })
 }

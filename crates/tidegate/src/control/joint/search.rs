@@ -266,8 +266,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ROOM: Room =
-        Room {
+    const ROOM: Room = Room {
         concurrency_max: 16.0,
         ln_size_min: 0.0,
         slack: 0.0,
