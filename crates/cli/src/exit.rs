@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use tidegate_load::LoadError;
+use tidegate_server::StartError;
 use tidegate_server::config::ConfigError;
 
 use crate::demo::DemoError;
@@ -27,7 +28,9 @@ pub(crate) fn code(result: anyhow::Result<ExitCode>) -> ExitCode {
     let _ = writeln!(stderr, "tidegate: {error:#}");
     let usage = error.downcast_ref::<LoadError>().is_some_and(LoadError::is_usage)
         || error.downcast_ref::<DemoError>().is_some_and(DemoError::is_usage);
+    let start = error.downcast_ref::<StartError>();
     let refused = error.is::<ConfigError>()
+        || start.is_some_and(|error| matches!(error, StartError::Tls(_)))
         || error.downcast_ref::<SimulateError>().is_some_and(SimulateError::is_input);
     match refused {
         true => ExitCode::from(CONFIG),

@@ -19,6 +19,9 @@ pub struct LoadArgs {
     /// Where events are posted; without a path, to /v1/events
     #[arg(long, default_value = "http://127.0.0.1:8080/v1/events")]
     pub url: String,
+    /// The authorities to trust in an https:// URL, as a PEM file [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// How many events, such as 250000 or 1M [default: 100k; with --duration until it ends, with
     /// --from once through the file]
     #[arg(long, value_name = "N", value_parser = units::count)]
@@ -94,6 +97,7 @@ impl Default for LoadArgs {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8080/v1/events".to_owned(),
+            ca: None,
             events: None,
             duration: None,
             rate: None,

@@ -5,10 +5,14 @@
 //! or a cut there is no telling which answer would come next.
 
 use std::io;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::answer::{self, Answer, BadAnswer};
 use crate::target::Target;
@@ -60,14 +64,22 @@ impl Failure {
 pub(crate) struct Connection {
     host: String,
     port: u16,
-    stream: Option<TcpStream>,
+    /// How to shake hands, if the server speaks TLS.
+    tls: Option<Arc<ClientConfig>>,
+    stream: Option<Stream>,
     received: Vec<u8>,
+}
+
+enum Stream {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection {
     /// Not yet open.
-    pub(crate) fn new(target: &Target) -> Self {
-        Self { host: target.host.clone(), port: target.port, stream: None, received: Vec::new() }
+    pub(crate) fn new(target: &Target, tls: Option<Arc<ClientConfig>>) -> Self {
+        let (host, port) = (target.host.clone(), target.port);
+        Self { host, port, tls, stream: None, received: Vec::new() }
     }
 
     /// Whether it is open, as far as one can know without using it.
@@ -81,7 +93,10 @@ impl Connection {
             let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
             // A request is one write; waiting to fill a packet would only delay its tail.
             stream.set_nodelay(true)?;
-            self.stream = Some(stream);
+            self.stream = Some(match &self.tls {
+                None => Stream::Clear(stream),
+                Some(tls) => Stream::Tls(Box::new(handshake(tls, &self.host, stream).await?)),
+            });
             self.received.clear();
         }
         Ok(())
@@ -91,7 +106,17 @@ impl Connection {
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {
         self.open().await.map_err(Failure::Connect)?;
         let Some(mut stream) = self.stream.take() else { return Err(Failure::Closed) };
-        let answer = exchange(&mut stream, request, &mut self.received).await?;
+        let received = &mut self.received;
+        let answer = match &mut stream {
+            Stream::Clear(stream) => {
+                let (input, output) = stream.split();
+                exchange(input, output, request, received).await?
+            }
+            Stream::Tls(stream) => {
+                let (input, output) = tokio::io::split(stream);
+                exchange(input, output, request, received).await?
+            }
+        };
         // Bytes behind the answer belong to no request: such a connection is not trusted again.
         if !answer.close && self.received.len() == answer.used {
             self.stream = Some(stream);
@@ -101,12 +126,24 @@ impl Connection {
     }
 }
 
+async fn handshake(
+    tls: &Arc<ClientConfig>,
+    host: &str,
+    stream: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let shaken = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
+    shaken.map_err(|error| {
+        io::Error::new(error.kind(), format!("{error} (TLS; whom to trust is told by --ca)"))
+    })
+}
+
 async fn exchange(
-    stream: &mut TcpStream,
+    mut input: impl AsyncRead + Unpin,
+    mut output: impl AsyncWrite + Unpin,
     request: &[u8],
     received: &mut Vec<u8>,
 ) -> Result<Answer, Failure> {
-    let (mut input, mut output) = stream.split();
     let written = write(&mut output, request);
     let answered = read_answer(&mut input, received);
     tokio::pin!(written, answered);
@@ -123,11 +160,15 @@ async fn exchange(
     }
 }
 
-async fn write(output: &mut WriteHalf<'_>, request: &[u8]) -> io::Result<()> {
-    output.write_all(request).await
+async fn write(output: &mut (impl AsyncWrite + Unpin), request: &[u8]) -> io::Result<()> {
+    output.write_all(request).await?;
+    output.flush().await
 }
 
-async fn read_answer(input: &mut ReadHalf<'_>, received: &mut Vec<u8>) -> Result<Answer, Failure> {
+async fn read_answer(
+    input: &mut (impl AsyncRead + Unpin),
+    received: &mut Vec<u8>,
+) -> Result<Answer, Failure> {
     loop {
         received.reserve(READ_ROOM);
         let more = input.read_buf(received).await.map_err(Failure::Broken)?;

@@ -8,6 +8,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::target::TargetError;
+use crate::trust::TrustError;
 
 /// Why a load did not start or was broken off.
 #[derive(Debug, Error)]
@@ -25,6 +26,9 @@ pub enum LoadError {
     /// The URL or the token cannot be used.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// There are no authorities to trust.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// Nothing listens at the URL.
     #[error("cannot connect to {host}:{port}: {source}; is `tidegate serve` running there?")]
     Unreachable {
@@ -60,6 +64,9 @@ impl LoadError {
     /// Whether the settings have to change before another run makes sense.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Setting { .. } | Self::Target(_) | Self::NoLines { .. })
+        matches!(
+            self,
+            Self::Setting { .. } | Self::Target(_) | Self::Trust(_) | Self::NoLines { .. }
+        )
     }
 }

@@ -12,6 +12,7 @@
 //! | What does a made-up event look like, and why is it cheap? | `events`, `prebuilt` |
 //! | How does a line of a file become an event? | `file`, `read`, `lines` |
 //! | Where does it go, and what stands above each body? | [`target`] |
+//! | Whom does it trust there? | [`trust`] |
 //! | What did the server answer, and what does it mean? | `answer`, `verdict` |
 //! | Is it sent again? | `retry` |
 //! | What does a connection do? | `connection`, `worker`, `shared` |
@@ -41,6 +42,7 @@ mod shared;
 pub mod summary;
 mod tally;
 pub mod target;
+pub mod trust;
 pub mod units;
 mod verdict;
 mod worker;

@@ -5,7 +5,10 @@
 //! bound.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::args::LoadArgs;
 use crate::error::LoadError;
@@ -14,6 +17,7 @@ use crate::prebuilt::Prebuilt;
 use crate::random;
 use crate::schedule::{Pattern, Schedule};
 use crate::target::{Head, Target};
+use crate::trust;
 
 /// Events of a run without `--events`, `--duration` and `--from`.
 pub const DEFAULT_EVENTS: u64 = 100_000;
@@ -30,6 +34,8 @@ pub const MAX_PREBUILT: usize = 512 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) target: Target,
+    /// How to shake hands, with https.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) head: Head,
     pub(crate) labels: Labels,
     pub(crate) seed: u64,
@@ -57,6 +63,7 @@ impl LoadArgs {
         }
         self.check_pattern()?;
         let target = Target::parse(&self.url)?;
+        let tls = trust::client(target.https, self.ca.as_deref())?;
         let head = target.head(self.token.as_ref().map(|token| token.0.as_str()))?;
         // Drawn for each run, whatever its name and seed: a run repeated is no repeat of requests.
         let head = if self.no_idempotency_key { head } else { head.keyed(random::ambient()) };
@@ -78,7 +85,7 @@ impl LoadArgs {
             (None, Some(_), None) => Some(MAX_EVENTS),
             (events, _, _) => events,
         };
-        Ok(Plan { target, head, labels: self.labels()?, seed, events, schedule })
+        Ok(Plan { target, tls, head, labels: self.labels()?, seed, events, schedule })
     }
 
     fn check_pattern(&self) -> Result<(), LoadError> {
@@ -159,7 +166,7 @@ mod tests {
         assert!(refusal(|a| a.year = Some(99)).contains("from 1678 to 2261"));
         assert!(refusal(|a| a.service = Some(String::new())).contains("--service"));
         assert!(refusal(|a| a.run = Some("x".repeat(129))).contains("1 to 128 bytes"));
-        assert!(refusal(|a| a.url = "https://x/".into()).contains("only http://"));
+        assert!(refusal(|a| a.url = "ftp://x/".into()).contains("only http://"));
         assert!(refusal(|a| (a.connections, a.batch) = (1024, 10_000)).contains("MiB"));
     }
 

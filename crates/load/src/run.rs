@@ -58,7 +58,7 @@ pub async fn run(
 ) -> Result<Summary, LoadError> {
     let plan = args.plan()?;
     let counts = Arc::new(Mutex::new(LineCounts::default()));
-    let mut first = Connection::new(&plan.target);
+    let mut first = Connection::new(&plan.target, plan.tls.clone());
     within(args.timeout, first.open()).await.map_err(|source| LoadError::Unreachable {
         host: plan.target.host.clone(),
         port: plan.target.port,
@@ -158,7 +158,8 @@ fn spawn(
             Feed::File(_) => Vec::new(),
         };
         let Some(tally) = each.next().map(Arc::clone) else { break };
-        let connection = first.take().unwrap_or_else(|| Connection::new(&plan.target));
+        let connection =
+            first.take().unwrap_or_else(|| Connection::new(&plan.target, plan.tls.clone()));
         let worker = Worker { run: Arc::clone(run), connection, prebuilt, random, tally };
         workers.spawn(worker.work());
     }

@@ -20,18 +20,15 @@ const KEY_DIGITS: usize = 10;
 /// Why a URL or a token cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
-    /// A scheme other than `http`.
-    #[error(
-        "`{url}`: only http:// is supported, not {scheme}://; \
-         send to the server's plain port, or put a TLS proxy in between"
-    )]
+    /// A scheme other than `http` and `https`.
+    #[error("`{url}`: only http:// and https:// are supported, not {scheme}://")]
     Scheme {
         /// The URL as given.
         url: String,
         /// The scheme it names.
         scheme: String,
     },
-    /// Not a URL of the form `http://host[:port][/path]`.
+    /// Not a URL of the form `http[s]://host[:port][/path]`.
     #[error("`{url}`: {reason}; write http://host:port/path")]
     Malformed {
         /// The URL as given.
@@ -44,12 +41,14 @@ pub enum TargetError {
     Token,
 }
 
-/// A parsed `http://` URL.
+/// A parsed `http://` or `https://` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The host's name or address, without brackets.
     pub host: String,
-    /// The port; 80 when the URL names none.
+    /// Whether the connection is to speak TLS.
+    pub https: bool,
+    /// The port; 80, or 443 with https, when the URL names none.
     pub port: u16,
     /// Host and port as the `Host` header wants them.
     authority: String,
@@ -58,15 +57,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads `http://host[:port][/path][?query]`; without a path it is `/v1/events`.
+    /// Reads `http[s]://host[:port][/path][?query]`; without a path it is `/v1/events`.
     ///
     /// # Errors
-    /// [`TargetError::Scheme`] for `https` and other schemes, [`TargetError::Malformed`] for
+    /// [`TargetError::Scheme`] for other schemes, [`TargetError::Malformed`] for
     /// everything else that is no such URL.
     pub fn parse(url: &str) -> Result<Self, TargetError> {
         let malformed = |reason| TargetError::Malformed { url: url.to_owned(), reason };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| malformed("no scheme"))?;
-        if !scheme.eq_ignore_ascii_case("http") {
+        let https = scheme.eq_ignore_ascii_case("https");
+        if !https && !scheme.eq_ignore_ascii_case("http") {
             return Err(TargetError::Scheme { url: url.to_owned(), scheme: scheme.to_owned() });
         }
         if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -88,7 +88,13 @@ impl Target {
         }
         let port = match port.strip_prefix(':') {
             Some(digits) => digits.parse().map_err(|_| malformed("the port is no number"))?,
-            None if port.is_empty() => 80,
+            None if port.is_empty() => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
             None => return Err(malformed("only a port may follow the address")),
         };
         let path = match path {
@@ -96,7 +102,7 @@ impl Target {
             query if query.starts_with('?') => format!("{DEFAULT_PATH}{query}"),
             path => path.to_owned(),
         };
-        Ok(Self { host: host.to_owned(), port, authority: authority.to_owned(), path })
+        Ok(Self { host: host.to_owned(), https, port, authority: authority.to_owned(), path })
     }
 
     /// The head of every request to this target.
@@ -184,10 +190,13 @@ mod tests {
             ("http://127.0.0.1:8080/v1/events", "127.0.0.1", 8080, "/v1/events"),
             ("http://gate", "gate", 80, "/v1/events"),
             ("http://gate/", "gate", 80, "/v1/events"),
+            ("https://gate/", "gate", 443, "/v1/events"),
+            ("HTTPS://gate:8443", "gate", 8443, "/v1/events"),
             ("HTTP://gate:1?partial=true", "gate", 1, "/v1/events?partial=true"),
             ("http://[::1]:9000/in#top", "::1", 9000, "/in"),
         ] {
             let target = Target::parse(url).unwrap();
+            assert_eq!(target.https, url.to_lowercase().starts_with("https"));
             assert_eq!(
                 (target.host.as_str(), target.port, target.path.as_str()),
                 (host, port, path)
@@ -198,7 +207,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_refused_with_the_reason() {
         let refusal = |url| Target::parse(url).unwrap_err().to_string();
-        assert!(refusal("https://gate/").contains("only http://"));
+        assert!(refusal("ftp://gate/").contains("only http://"));
         assert!(refusal("gate:8080").contains("no scheme"));
         assert!(refusal("http://a:b@gate/").contains("--token"));
         assert!(refusal("http://gate:eighty/").contains("port"));

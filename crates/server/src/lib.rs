@@ -21,3 +21,4 @@ mod status;
 pub mod telemetry;
 
 pub use app::{RunError, Server, StartError};
+pub use http::tls::TlsError;

@@ -6,8 +6,10 @@
 //! |---|---|
 //! | Where does a real PostgreSQL come from, and how is it stopped, killed and started again? | [`postgres`] |
 //! | What does an HTTP sink meet out there? | [`http`] |
+//! | Who signs certificates? | [`authority`] |
 //! | How is a connection cut at the worst moment? | [`proxy`] |
 
+pub mod authority;
 pub mod http;
 pub mod postgres;
 pub mod proxy;

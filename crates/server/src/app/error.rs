@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::dead_letters::StoreError;
+use crate::http::tls::TlsError;
 use crate::lane::error::LaneError;
 
 /// The server could not begin.
@@ -46,6 +47,9 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The listener's certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The dead letters cannot be opened.
     #[error(transparent)]
     DeadLetters(#[from] StoreError),

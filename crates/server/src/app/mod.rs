@@ -23,6 +23,7 @@ use tidegate_sinks::Sink;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -41,6 +42,7 @@ use shares::Shares;
 pub struct Server {
     address: SocketAddr,
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     limits: listener::Limits,
     drain_timeout: Duration,
     status: Arc<Status>,
@@ -66,6 +68,7 @@ impl Server {
     /// [`StartError`] says which part cannot be used as it is, and what to do.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let clock = Clock::start();
+        let tls = http::tls::acceptor(&config.http.tls)?;
         let journal = journal::open(config)?;
         let sinks = sinks::open(config, &journal).await?;
         let host = watch::Sender::new(Feedback::default());
@@ -106,6 +109,7 @@ impl Server {
         Ok(Self {
             address,
             listener,
+            tls,
             limits: listener::Limits {
                 connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
                 header_timeout: config.http.header_timeout.duration(),
@@ -140,8 +144,9 @@ impl Server {
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let stopping = watch::Sender::new(false);
         let router = http::router(Arc::clone(&self.status.door), Arc::clone(&self.status));
-        let served =
-            tokio::spawn(listener::serve(self.listener, router, self.limits, stopping.subscribe()));
+        let (tls, limits) = (self.tls, self.limits);
+        let serving = listener::serve(self.listener, router, tls, limits, stopping.subscribe());
+        let served = tokio::spawn(serving);
         let ended = tokio::select! {
             () = stop => Ok(()),
             Some(ended) = self.lanes.join_next() => lane_ended(ended),

@@ -10,6 +10,7 @@ use super::defaults;
 use super::idempotency::IdempotencyConfig;
 use super::read::{Fields, Section};
 use super::secret::Secret;
+use super::tls::TlsConfig;
 use super::units::{ByteSize, Span};
 
 /// The one listener: events, health, metrics and the API.
@@ -23,6 +24,8 @@ pub struct HttpConfig {
     /// Bearer token that every request must carry: required, with at least 16 characters, when
     /// `listen` is not a loopback address. Empty means none. Default `${TIDEGATE_TOKEN:-}`.
     pub token: Secret,
+    /// With which files the listener speaks TLS. Default null everywhere: it does not.
+    pub tls: TlsConfig,
     /// Most bytes of a request body as it is sent, 1 KiB to 1 GiB. Default 10 MiB.
     pub body_bytes_max: ByteSize,
     /// Most bytes of a request body once decompressed, 1 KiB to 1 GiB, at least `body_bytes_max`
@@ -51,6 +54,7 @@ impl Default for HttpConfig {
         Self {
             listen: defaults::LISTEN,
             token: Secret::default(),
+            tls: TlsConfig::default(),
             body_bytes_max: defaults::BODY_BYTES.default,
             decompressed_bytes_max: defaults::DECOMPRESSED_BYTES.default,
             event_bytes_max: defaults::EVENT_BYTES.default,
@@ -68,6 +72,7 @@ impl Section for HttpConfig {
         let Self {
             listen,
             token,
+            tls,
             body_bytes_max,
             decompressed_bytes_max,
             event_bytes_max,
@@ -79,6 +84,7 @@ impl Section for HttpConfig {
         } = self;
         fields.leaf("listen", listen);
         fields.leaf("token", token);
+        fields.section("tls", tls);
         fields.leaf("body_bytes_max", body_bytes_max);
         fields.leaf("decompressed_bytes_max", decompressed_bytes_max);
         fields.leaf("event_bytes_max", event_bytes_max);
@@ -111,6 +117,7 @@ impl HttpConfig {
         check.at_least(in_flight, decompressed);
         check.at_most(("http.event_bytes_max", self.event_bytes_max), decompressed);
         self.idempotency.check(check);
+        self.tls.check(check);
         self.check_token(check);
     }
 

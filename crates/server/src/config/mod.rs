@@ -45,6 +45,7 @@ mod secret;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod units;
 mod validate;
 mod yaml;
@@ -80,6 +81,7 @@ pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
 pub use secret::Secret;
 pub use sink::{Retention, SinkConfig, SinkKind, SqliteConfig};
+pub use tls::TlsConfig;
 pub use units::{ByteSize, Share, Span, UnitError};
 
 use check::Check;

@@ -1,7 +1,8 @@
 //! How are connections served? Bounded in number, each with a limit on how long it may dawdle.
 //!
 //! Over the bound nobody is refused: the next connection waits in the system's own queue until
-//! another one ends. When the server stops, connections finish the request they are in.
+//! another one ends. A TLS handshake happens within a connection's own task and place, so that a
+//! slow one holds up nobody. When the server stops, connections finish the request they are in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +11,13 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::tls;
 
 /// Bytes read ahead on a connection: a request's head must fit, and a body arrives in pieces of it.
 const READ_AHEAD_BYTES: usize = 512 * 1024;
@@ -24,7 +29,7 @@ const HEADERS_MAX: usize = 100;
 pub(crate) struct Limits {
     /// Connections open at once.
     pub(crate) connections_max: usize,
-    /// How long a request's head may take to arrive, and how long a connection may idle.
+    /// How long a TLS handshake may take and a request's head to arrive, and how long a connection may idle.
     pub(crate) header_timeout: Duration,
 }
 
@@ -32,6 +37,7 @@ pub(crate) struct Limits {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<TlsAcceptor>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -48,9 +54,9 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
+                let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
                 connections.spawn(async move {
-                    connection(stream, router, limits, stop).await;
+                    connection(stream, router, tls, limits, stop).await;
                     drop(place);
                 });
             }
@@ -72,11 +78,30 @@ async fn refused(error: &std::io::Error) {
 async fn connection(
     stream: TcpStream,
     router: Router,
+    tls: Option<TlsAcceptor>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
     // Answers are small and awaited; an error here costs only latency.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = tls else { return requests(stream, router, limits, stop).await };
+    let shaken = tokio::select! {
+        shaken = tls::handshake(&acceptor, stream, limits.header_timeout) => shaken,
+        () = stopped(&mut stop) => return,
+    };
+    match shaken {
+        Ok(stream) => requests(stream, router, limits, stop).await,
+        Err(error) => tracing::debug!(%error, "no TLS connection"),
+    }
+}
+
+/// Answers the requests of one connection until it ends.
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    limits: Limits,
+    mut stop: watch::Receiver<bool>,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

@@ -14,6 +14,7 @@ pub(crate) mod listener;
 mod metrics;
 mod refusal;
 mod repeat;
+pub(crate) mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

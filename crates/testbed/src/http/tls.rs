@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+use crate::authority::Authority;
 
 pub(super) struct Identity {
     pub(super) acceptor: TlsAcceptor,
@@ -17,18 +18,11 @@ pub(super) struct Identity {
 }
 
 pub(super) fn identity() -> Result<Identity, Box<dyn Error + Send + Sync>> {
-    let mut authority = CertificateParams::new(Vec::new())?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
+    let authority = Authority::new()?;
+    let (certificate, key) = authority.issue(&["localhost", "127.0.0.1"])?.der();
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-        )?;
+        .with_single_cert(vec![certificate.into()], PrivatePkcs8KeyDer::from(key).into())?;
     Ok(Identity { acceptor: Arc::new(config).into(), ca: authority.pem() })
 }

@@ -1,9 +1,14 @@
 //! How is the server asked? Over HTTP, with its token, and its own words for what is wrong.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustls::crypto::ring::default_provider;
 use serde_json::Value;
+use tidegate_load::trust;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// A retry sends up to a thousand letters before it answers.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -27,11 +32,24 @@ pub(super) struct Answer {
 type Query<'a> = &'a [(&'static str, String)];
 
 impl Client {
-    pub(super) fn new(server: &str, token: Option<&str>) -> Self {
+    pub(super) fn new(
+        server: &str,
+        token: Option<&str>,
+        ca: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let https = server.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
+        let trusted = trust::authorities(https, ca)?;
+        let trusted: Vec<_> =
+            trusted.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::new_with_certs(&trusted))
+            .unversioned_rustls_crypto_provider(Arc::new(default_provider()));
         let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let agent = config.timeout_global(Some(TIMEOUT)).build().new_agent();
+        let config = config.timeout_global(Some(TIMEOUT)).tls_config(tls.build());
+        let agent = config.build().new_agent();
         let base = format!("{}/api/dead-letters", server.trim_end_matches('/'));
-        Self { agent, base, token: token.filter(|token| !token.is_empty()).map(str::to_owned) }
+        let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
+        Ok(Self { agent, base, token })
     }
 
     pub(super) fn get(&self, path: &str, query: Query<'_>) -> anyhow::Result<Answer> {

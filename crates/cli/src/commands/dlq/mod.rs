@@ -8,6 +8,7 @@ mod purge;
 mod retry;
 mod show;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -32,6 +33,9 @@ struct ServerArgs {
     /// The server's token, if it asks for one.
     #[arg(long, global = true, env = "TIDEGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// The authorities to trust in an https:// URL, as a PEM file; those of the system without it.
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,7 +116,8 @@ impl FilterArgs {
 }
 
 pub(super) fn run(args: &DlqArgs) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&args.server.server, args.server.token.as_deref());
+    let ServerArgs { server, token, ca } = &args.server;
+    let client = Client::new(server, token.as_deref(), ca.as_deref())?;
     match &args.command {
         DlqCommand::List(args) => list::run(&client, args),
         DlqCommand::Show(args) => show::run(&client, args),

@@ -62,6 +62,7 @@ fn the_reader_knows_every_field_of_the_schema() {
     let groups = [
         ("", ""),
         ("http", ""),
+        ("http.tls", ""),
         ("journal", ""),
         ("log", ""),
         ("classes.c", ""),
