@@ -27,7 +27,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::replay::Replay;
-use crate::dead_letters::{DeadLetters, Limits};
+use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
@@ -50,6 +50,7 @@ pub struct Server {
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
     shares: tokio::task::JoinHandle<()>,
+    reprocess: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -99,6 +100,8 @@ impl Server {
             sampled: Sampled::default(),
             draining: AtomicBool::new(false),
         });
+        let plan = config.dead_letters.reprocess.plan();
+        let reprocess = reprocess::start(&status.replay, &plan, clock, &drain.subscribe());
         let mut running = JoinSet::new();
         lanes.into_iter().for_each(|lane| {
             running.spawn(lane.run());
@@ -120,6 +123,7 @@ impl Server {
             status,
             sinks,
             lanes: running,
+            reprocess,
             drain,
             journal_failed,
         })
@@ -158,6 +162,8 @@ impl Server {
             while let Some(ended) = self.lanes.join_next().await {
                 drained = drained.and(lane_ended(ended));
             }
+            // Each ends after the letters that it has sent.
+            while self.reprocess.join_next().await.is_some() {}
             drained
         });
         let drained = drained.await.unwrap_or_else(|_| {
@@ -165,6 +171,7 @@ impl Server {
             Ok(())
         });
         self.lanes.shutdown().await;
+        self.reprocess.shutdown().await;
         for sink in &self.sinks {
             sink.close().await;
         }
