@@ -157,6 +157,58 @@ fn what_cannot_be_done_with_letters_is_told() {
 }
 
 #[test]
+fn a_limit_out_of_bounds_is_refused_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = settings(dir.path());
+    let server = Server::start_with(dir.path(), &["--config", &config]);
+    for (path, max) in [("", 1000), ("/export", 1000)] {
+        for limit in [0, max + 1] {
+            let answer = server.get(&format!("/api/dead-letters{path}?limit={limit}"));
+            let said = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert_eq!(answer.status, 400);
+            assert_eq!(said, format!("limit is {limit}, but must be between 1 and {max}"));
+        }
+        assert_eq!(server.get(&format!("/api/dead-letters{path}?limit={max}")).status, 200);
+    }
+}
+
+/// Events die while another program holds the database's lock; once it lets go, they arrive without
+/// anybody asking, by this part of the settings alone.
+fn arrive_by_themselves(reprocess: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("tidegate.yaml");
+    let text = format!(
+        "http: {{ listen: '127.0.0.1:0' }}\nsinks: {{ sqlite: {{ type: sqlite, busy_timeout: 0 s, \
+         retry: {{ attempts: 2, first: 1 ms, max: 50 ms }} }} }}\n\
+         dead_letters: {{ reprocess: {{ {reprocess}, per_second: 10000, attempts: 1000 }} }}\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let server = Server::start_with(dir.path(), &["--config", &file.display().to_string()]);
+    let lock = rusqlite::Connection::open(database_path(dir.path())).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(server.post(NDJSON, body(10..310)).status, 200);
+    server.wait_for_metrics(|now| now["dead_letters"]["by_sink"]["sqlite"]["attempts"] == 300);
+    server.wait_for_metrics(|now| now["sinks"][0]["breaker"]["state"] != "closed");
+    lock.execute_batch("ROLLBACK").unwrap();
+    let metrics = server.wait_for_metrics(|now| now["dead_letters"]["items"] == 0);
+    assert_eq!(metrics["lanes"][0]["backlog"], 0);
+    let sql = "SELECT count(DISTINCT attributes ->> 'id') FROM events";
+    assert_eq!(query::<i64>(dir.path(), sql), 300);
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 300);
+    assert!(server.stop().0.success());
+}
+
+#[test]
+fn what_died_of_an_outage_arrives_by_itself_once_it_is_over() {
+    arrive_by_themselves("every: null");
+}
+
+#[test]
+fn what_died_of_an_outage_arrives_by_itself_in_time() {
+    arrive_by_themselves("after_outage: false, every: 200 ms");
+}
+
+#[test]
 fn a_token_guards_the_letters_too() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("tidegate.yaml");

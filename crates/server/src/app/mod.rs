@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dead_letters::replay::Replay;
-use crate::dead_letters::{DeadLetters, Limits};
+use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
@@ -52,6 +52,7 @@ pub struct Server {
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
     shares: tokio::task::JoinHandle<()>,
+    reprocess: JoinSet<()>,
 }
 
 impl std::fmt::Debug for Server {
@@ -102,6 +103,8 @@ impl Server {
             sampled: Sampled::default(),
             draining: AtomicBool::new(false),
         });
+        let plan = config.dead_letters.reprocess.plan();
+        let reprocess = reprocess::start(&status.replay, &plan, clock, &drain.subscribe());
         let mut running = JoinSet::new();
         lanes.into_iter().for_each(|lane| {
             running.spawn(lane.run());
@@ -124,6 +127,7 @@ impl Server {
             status,
             sinks,
             lanes: running,
+            reprocess,
             drain,
             journal_failed,
         })
@@ -163,6 +167,8 @@ impl Server {
             while let Some(ended) = self.lanes.join_next().await {
                 drained = drained.and(lane_ended(ended));
             }
+            // Each ends after the letters that it has sent.
+            while self.reprocess.join_next().await.is_some() {}
             drained
         });
         let drained = drained.await.unwrap_or_else(|_| {
@@ -170,6 +176,7 @@ impl Server {
             Ok(())
         });
         self.lanes.shutdown().await;
+        self.reprocess.shutdown().await;
         for sink in &self.sinks {
             sink.close().await;
         }

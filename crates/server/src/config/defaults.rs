@@ -116,6 +116,12 @@ pub(super) const BREAKER_OPEN_MAX: Limit<Span> =
 pub(super) const BREAKER_PROBES: Limit<u32> = limit(3, 1, 100);
 
 pub(super) const DEAD_LETTERS: Limit<u64> = limit(100_000, 1, 10_000_000);
+/// Often enough for what died while nothing else was wrong, too seldom to be noticed.
+pub(super) const REPROCESS_EVERY: Limit<Span> =
+    limit(Span::secs(600), Span::ms(100), Span::secs(7 * 86_400));
+pub(super) const REPROCESS_MAX: Limit<u32> = limit(10_000, 1, 1_000_000);
+pub(super) const REPROCESS_PER_SECOND: Limit<u32> = limit(100, 1, 100_000);
+pub(super) const REPROCESS_ATTEMPTS: Limit<u32> = limit(3, 1, 1000);
 pub(super) const DEAD_LETTER_BYTES: Limit<ByteSize> =
     limit(ByteSize::gib(1), ByteSize::kib(64), ByteSize::gib(1024));
 

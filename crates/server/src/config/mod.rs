@@ -59,7 +59,7 @@ use serde::Serialize;
 pub use breaker::BreakerConfig;
 pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
-pub use dead_letters::DeadLettersConfig;
+pub use dead_letters::{DeadLettersConfig, LetterKind, ReprocessConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
 pub use file_sink::{FileConfig, Rotation};

@@ -172,7 +172,10 @@ impl<'a> Fields<'a> {
                 *into = Some(values.collect());
             }
             Value::Broken => {}
-            _ if node.is_null() => *into = None,
+            _ if node.is_null() => {
+                self.findings.origin(&path, node);
+                *into = None;
+            }
             _ => self.findings.wrong(&path, node, "a list"),
         }
     }

@@ -108,8 +108,7 @@ pub(crate) struct Group {
 }
 
 /// Which letters are meant; what is not given lets all through.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Filter {
     pub(crate) id: Option<i64>,
     pub(crate) sink: Option<String>,
@@ -121,6 +120,10 @@ pub(crate) struct Filter {
     /// A whole group, as groups are listed.
     pub(crate) group: Option<String>,
     pub(crate) position: Option<Position>,
+    /// Of these kinds.
+    pub(crate) kinds: Option<Vec<Kind>>,
+    /// Sent fewer times than this without anybody asking.
+    pub(crate) automatic_below: Option<u32>,
 }
 
 /// Longest text of a group, in characters.
@@ -128,33 +131,91 @@ const GROUP_CHARS: usize = 160;
 /// Longest reason that is kept, in bytes: backends quote what they refuse.
 const REASON_BYTES: usize = 4096;
 
-/// The reason without what differs from item to item: numbers become `#`, what is quoted `…`.
+/// The reason without what differs from item to item: numbers and ids become `#`, what is quoted
+/// `…`.
 pub(crate) fn fingerprint(reason: &str) -> String {
-    let mut out = String::new();
-    let mut rest = reason.chars().peekable();
-    while let Some(character) = rest.next() {
+    let (mut out, mut rest) = (String::new(), reason);
+    // A quote or an id is never cut: a group is too long by one of them at most.
+    while let Some(first) = rest.chars().next() {
         if out.chars().count() >= GROUP_CHARS {
             break;
         }
-        match character {
-            '0'..='9' => {
-                while rest.next_if(char::is_ascii_digit).is_some() {}
-                out.push('#');
-            }
+        let is_word_start = !out.ends_with(char::is_alphanumeric);
+        let taken = match first {
             '"' | '`' => {
+                out.extend([first, '…', first]);
                 // An end that is missing quotes all that is left.
-                for quoted in rest.by_ref() {
-                    if quoted == character {
-                        break;
-                    }
-                }
-                out.extend([character, '…', character]);
+                rest[1..].find(first).map_or(rest.len(), |end| end + 2)
             }
-            '\n' | '\r' => out.push(' '),
-            other => out.push(other),
-        }
+            '\'' if is_word_start => match closing(&rest[1..]) {
+                Some(end) => {
+                    out.push_str("'…'");
+                    end + 2
+                }
+                None => {
+                    out.push(first);
+                    1
+                }
+            },
+            _ if first.is_ascii_alphanumeric() && is_word_start && is_uuid(rest) => {
+                out.push('#');
+                UUID_CHARS
+            }
+            _ if first.is_ascii_alphanumeric() => {
+                let end = rest.find(|at: char| !at.is_ascii_alphanumeric()).unwrap_or(rest.len());
+                push_word(&rest[..end], &mut out);
+                end
+            }
+            '\n' | '\r' => {
+                out.push(' ');
+                1
+            }
+            other => {
+                out.push(other);
+                other.len_utf8()
+            }
+        };
+        rest = &rest[taken..];
     }
     out
+}
+
+/// Where a text in single quotes ends; an apostrophe within a word ends none.
+fn closing(text: &str) -> Option<usize> {
+    let ends = |at: &usize| !text[at + 1..].starts_with(char::is_alphanumeric);
+    text.match_indices('\'').map(|(at, _)| at).find(ends)
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+const UUID_CHARS: usize = 36;
+
+fn is_uuid(text: &str) -> bool {
+    let Some(id) = text.as_bytes().get(..UUID_CHARS) else { return false };
+    let fits = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    let ends = text.as_bytes().get(UUID_CHARS).is_none_or(|next| !next.is_ascii_alphanumeric());
+    ends && id.iter().enumerate().all(fits)
+}
+
+/// A word without its numbers; one that is an id as a whole becomes one `#`.
+fn push_word(word: &str, out: &mut String) {
+    let has_digit = word.contains(|at: char| at.is_ascii_digit());
+    let is_hex = word.chars().all(|at| at.is_ascii_hexdigit());
+    if has_digit && (is_hex && word.len() >= 8 || word.len() >= 16) {
+        out.push('#');
+        return;
+    }
+    let mut in_number = false;
+    for character in word.chars() {
+        if !character.is_ascii_digit() {
+            out.push(character);
+        } else if !in_number {
+            out.push('#');
+        }
+        in_number = character.is_ascii_digit();
+    }
 }
 
 /// The reason, cut to what is kept of it.
@@ -181,6 +242,12 @@ mod tests {
             "position #: invalid input for type integer: \"…\" (line #)"
         );
         assert_eq!(fingerprint("half \"quoted"), "half \"…\"");
+        let ids = "key 0198f3a2-7c11-7abc-9def-aabbccddeeff, trace 5b8efff798038103, ulid \
+                   01ARZ3NDEKTSV4RRFFQ69G5FAV, table events_v2 at 10.0.0.1:5432";
+        let folded = "key #, trace #, ulid #, table events_v# at #.#.#.#:#";
+        assert_eq!(fingerprint(ids), folded);
+        assert_eq!(fingerprint("the server doesn't know 'x y 1'"), "the server doesn't know '…'");
+        assert_eq!(fingerprint("it's the users' own 'half"), "it's the users' own 'half");
         assert_eq!(fingerprint(&"ä".repeat(1000)).chars().count(), GROUP_CHARS);
     }
 

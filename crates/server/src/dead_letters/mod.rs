@@ -17,10 +17,12 @@
 //! | What is in the file? | `store` |
 //! | Who touches the file? | `thread` |
 //! | How does a letter get delivered after all? | `replay` |
+//! | When is that done without anybody asking? | `reprocess` |
 
 pub(crate) mod event;
 pub(crate) mod letter;
 pub(crate) mod replay;
+pub(crate) mod reprocess;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -73,6 +75,12 @@ pub enum StoreError {
         /// Bytes there may be.
         bytes_max: u64,
     },
+    /// A letter was sent, and whether it was delivered is not known.
+    #[error(
+        "letter {0} was sent and may have been delivered as it is, so it cannot be replaced: retry \
+         it (`tidegate dlq retry {0}`), which finds out, then mend it if it is still there"
+    )]
+    UnderWay(i64),
     /// The file does not do what it should.
     #[error("dead letters cannot be used: {0}")]
     File(String),
@@ -174,7 +182,21 @@ impl DeadLetters {
         self.thread.ask(move |store| store.get(id)).await
     }
 
+    /// Notes that letters are about to be sent, and returns them as they are now.
+    async fn sending(&self, ids: Vec<i64>, is_automatic: bool) -> Result<Vec<Record>, StoreError> {
+        self.thread.ask(move |store| store.begin(&ids, is_automatic)).await
+    }
+
+    /// Notes that letters that were sent are certainly not there.
+    async fn not_there(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        self.thread.ask(move |store| store.not_there(&ids)).await
+    }
+
     /// Replaces the event of a letter. False if there is no such letter.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::UnderWay`] when the letter may have been delivered as it is.
     pub(crate) async fn mend(
         &self,
         id: i64,

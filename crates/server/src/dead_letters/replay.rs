@@ -3,13 +3,17 @@
 //! A letter goes to its sink as the item it is, (journal, position), in the sink's lane
 //! `<lane>~replay`. A sink with a record of ranges commits the position in that lane, so that
 //! repeating a retry is harmless: after a crash between the delivery and the removal of the letter,
-//! the record says that it is there, and the letter is removed. Positions are covered one by one:
-//! a range that spans a letter that is still waiting would claim that it was delivered.
+//! the record says that it is there, and the letter is removed. Letters at positions that follow each
+//! other go in one batch, and nothing but letters of that batch is in its range: one that spans a
+//! letter that is still waiting would claim that it was delivered.
+//!
+//! A letter is marked, durably, before it is sent, and until it is known what became of it nobody can
+//! replace its event: the one that was delivered would be another than the one that was mended.
 //!
 //! A letter whose position the lane has not passed yet is not retried: its lane is still busy with
 //! giving it up. Nor is one of another journal: its name would mean another item here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,10 +29,15 @@ use tokio::sync::Mutex;
 use super::letter::Kind;
 use super::{DeadLetters, Filter, Record, StoreError, Why};
 use crate::clock::{self, Clock};
-use crate::lane::outage::Outage;
+use crate::lane::outage::{Leave, Outage};
 
 /// Letters that are looked at in one step.
 const STEP: u32 = 256;
+/// Most bytes of rows in one batch, unless one letter alone has more.
+const RUN_BYTES: usize = 1 << 20;
+
+/// Why a letter is not sent that its lane has not passed yet.
+const EARLY: &str = "their lane is still giving them up: try again shortly";
 
 /// Where the letters of one sink go.
 pub(crate) struct Target {
@@ -66,17 +75,25 @@ pub(crate) struct Report {
     pub(crate) refused: u64,
     /// Not sent, and why.
     pub(crate) skipped: BTreeMap<String, u64>,
+    /// Of those not sent, how many their lane is still giving up.
+    #[serde(skip)]
+    pub(crate) early: u64,
     /// Why the rest was not tried, if it was not.
     pub(crate) stopped: Option<String>,
     /// The last letter that was looked at: a further retry goes on after it.
     pub(crate) last: Option<i64>,
 }
 
-/// What came of sending one letter.
+/// What came of sending letters.
 enum Sent {
     Delivered,
-    Refused,
-    Stop(String),
+    /// The sink does not take these as they are.
+    Never(Why, Vec<Record>),
+    /// The sink takes nothing now; whether it is certain that these are not there.
+    Stop {
+        why: String,
+        is_certain: bool,
+    },
 }
 
 impl Replay {
@@ -88,6 +105,12 @@ impl Replay {
     pub(crate) fn set_targets(&self, targets: BTreeMap<String, Target>) {
         // Set once, when the server starts.
         let _ = self.targets.set(targets);
+    }
+
+    /// The sinks, each with what its lanes share.
+    pub(super) fn outages(&self) -> Vec<Arc<Outage>> {
+        let targets = self.targets.get().into_iter().flat_map(BTreeMap::values);
+        targets.map(|target| Arc::clone(&target.outage)).collect()
     }
 
     /// Sends up to `limit` letters that the filter lets through, the oldest first, from the one after
@@ -111,25 +134,29 @@ impl Replay {
             let Some(last) = page.last() else { break };
             left -= u32::try_from(page.len()).unwrap_or(left).min(left);
             after = last.id;
-            self.send_all(page, &mut there, &mut report).await?;
+            let is_automatic = filter.automatic_below.is_some();
+            self.send_all(page, &mut there, is_automatic, &mut report).await?;
         }
         Ok(report)
     }
 
+    /// Sends a page of letters, run by run.
     async fn send_all(
         &self,
         page: Vec<Record>,
         there: &mut BTreeMap<(String, String), Vec<Range<Position>>>,
+        is_automatic: bool,
         report: &mut Report,
     ) -> Result<(), StoreError> {
-        let mut gone = Vec::new();
+        let (mut gone, mut waiting) = (Vec::new(), Vec::new());
+        let page_end = page.last().map(|letter| letter.id);
         for letter in page {
             let target = match self.target(&letter) {
                 Ok(target) => target,
                 Err(why) => {
+                    report.early += u64::from(why == EARLY);
                     *report.skipped.entry(why).or_default() += 1;
                     report.tried += 1;
-                    report.last = Some(letter.id);
                     continue;
                 }
             };
@@ -139,31 +166,102 @@ impl Replay {
                     Ok(found) => there.insert(key.clone(), found),
                     Err(why) => {
                         report.stopped = Some(why);
+                        waiting.clear();
                         break;
                     }
                 };
             }
-            report.tried += 1;
-            report.last = Some(letter.id);
-            let id = letter.id;
             if there.get(&key).is_some_and(|found| has(found, letter.position)) {
+                report.tried += 1;
                 report.delivered += 1;
-                gone.push(id);
+                gone.push(letter.id);
                 continue;
             }
-            match self.send(target, letter).await? {
-                Sent::Delivered => {
-                    report.delivered += 1;
-                    gone.push(id);
+            waiting.push(letter);
+        }
+        if !gone.is_empty() {
+            self.letters.remove(gone).await?;
+        }
+        let joins = |letter: &Record| {
+            self.target(letter)
+                .is_ok_and(|target| target.sink.limits().guarantee == Guarantee::ExactlyOnce)
+        };
+        for run in runs(waiting, joins) {
+            let Some(first) = run.first() else { continue };
+            let Ok(target) = self.target(first) else { continue };
+            self.send_run(target, run, is_automatic, report).await?;
+            if report.stopped.is_some() {
+                return Ok(());
+            }
+        }
+        if report.stopped.is_none() {
+            report.last = page_end;
+        }
+        Ok(())
+    }
+
+    /// Sends letters that go together, and cuts them where the sink refuses some.
+    async fn send_run(
+        &self,
+        target: &Target,
+        run: Vec<Record>,
+        is_automatic: bool,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        let mut rest = VecDeque::from([run]);
+        let mut is_first = is_automatic;
+        while let Some(mut run) = rest.pop_front() {
+            let ids: Vec<i64> = run.iter().map(|letter| letter.id).collect();
+            let asked = run.len();
+            let leave = match target.outage.admit(self.clock.now()) {
+                Ok(leave) => leave,
+                Err(at) => {
+                    let name = run.first().map_or("", |letter| &letter.sink);
+                    report.stopped = Some(away(name, self.clock.now(), at));
+                    return Ok(());
                 }
-                Sent::Refused => report.refused += 1,
-                Sent::Stop(why) => {
+            };
+            // What was read may have been replaced since: what is sent is what stands there now.
+            run = self.letters.sending(ids.clone(), is_first).await?;
+            if run.len() < asked {
+                // Somebody has purged some: what is left goes in runs of its own.
+                rest.extend(runs(run, |_| true));
+                is_first = false;
+                continue;
+            }
+            is_first = false;
+            let count = run.len() as u64;
+            match self.send(target, leave, run).await {
+                Sent::Delivered => {
+                    self.letters.remove(ids).await?;
+                    report.delivered += count;
+                    report.tried += count;
+                }
+                Sent::Never(why, run) if run.len() <= 1 => {
+                    self.letters.put_back(ids, why).await?;
+                    report.refused += count;
+                    report.tried += count;
+                }
+                Sent::Never(_, mut run) => {
+                    let tail = run.split_off(run.len() / 2);
+                    rest.push_front(tail);
+                    rest.push_front(run);
+                }
+                Sent::Stop { why, is_certain } => {
+                    // None of what was not sent has been marked but by a larger run before.
+                    let unsent = rest.into_iter().flatten().map(|letter| letter.id);
+                    let mut clear: Vec<i64> = unsent.collect();
+                    if is_certain {
+                        clear.extend(ids);
+                    }
+                    self.letters.not_there(clear).await?;
+                    report.tried += 1;
                     report.stopped = Some(why);
-                    break;
+                    return Ok(());
                 }
             }
         }
-        if gone.is_empty() { Ok(()) } else { self.letters.remove(gone).await }
+        Ok(())
     }
 
     /// Where the letter goes, or why it cannot.
@@ -179,36 +277,35 @@ impl Replay {
         let target = target.ok_or_else(|| format!("there is no sink `{}`", letter.sink))?;
         let range = letter.position..letter.position + 1;
         match target.cursors.get(&letter.lane) {
-            Some(cursor) if !cursor.undelivered_in(range).is_empty() => {
-                Err("their lane is still giving them up: try again shortly".to_owned())
-            }
+            Some(cursor) if !cursor.undelivered_in(range).is_empty() => Err(EARLY.to_owned()),
             _ => Ok(target),
         }
     }
 
-    async fn send(&self, target: &Target, letter: Record) -> Result<Sent, StoreError> {
-        let Target { sink, outage, timeout, .. } = target;
-        let now = self.clock.now();
-        let leave = match outage.admit(now) {
-            Ok(leave) => leave,
-            Err(at) => return Ok(Sent::Stop(away(&letter.sink, now, at))),
+    async fn send(&self, target: &Target, leave: Leave, run: Vec<Record>) -> Sent {
+        let Target { sink, timeout, .. } = target;
+        let Some(letter) = run.first() else { return Sent::Delivered };
+        let name = letter.sink.clone();
+        let slice = |letter: &Record| Slice {
+            first: letter.position,
+            rows: Rows::new(letter.row.clone().into(), 1),
         };
-        let first = letter.position;
         let batch = Batch {
             lane: replay_lane(&letter.lane),
-            range: first..first + 1,
-            slices: vec![Slice { first, rows: Rows::new(letter.row.into(), 1) }],
+            range: letter.position..letter.position + run.len() as u64,
+            slices: run.iter().map(slice).collect(),
         };
         let answer = tokio::time::timeout(*timeout, sink.deliver(batch)).await;
         let now = self.clock.now();
         let Ok(delivery) = answer else {
             leave.answered(now, Verdict::Failed);
-            return Ok(Sent::Stop(format!("sink `{}`: no answer within {timeout:?}", letter.sink)));
+            let why = format!("sink `{name}`: no answer within {timeout:?}");
+            return Sent::Stop { why, is_certain: false };
         };
         let outcome = delivery.outcome;
         leave.answered(now, outcome.into());
         let failure = match (outcome, delivery.failure) {
-            (Outcome::Ok, _) => return Ok(Sent::Delivered),
+            (Outcome::Ok, _) => return Sent::Delivered,
             (_, Some(failure)) => failure,
             (outcome, None) => DeliveryFailure::Retry(outcome.describe().into()),
         };
@@ -221,12 +318,41 @@ impl Replay {
             _ => None,
         };
         let Some(kind) = never else {
-            return Ok(Sent::Stop(format!("sink `{}`: {failure}", letter.sink)));
+            let is_certain = matches!(outcome, Outcome::Throttled { .. } | Outcome::Overloaded);
+            return Sent::Stop { why: format!("sink `{name}`: {failure}"), is_certain };
         };
         let why = Why { kind, outcome, reason: failure.to_string(), at: clock::unix_nanos() };
-        self.letters.put_back(vec![letter.id], why).await?;
-        Ok(Sent::Refused)
+        Sent::Never(why, run)
     }
+}
+
+/// Letters that may go in one batch, as far as `joins` allows it: of one lane, at positions that
+/// follow each other, so that the batch's range spans nothing else.
+fn runs(letters: Vec<Record>, joins: impl Fn(&Record) -> bool) -> Vec<Vec<Record>> {
+    let mut letters = letters;
+    let key = |letter: &Record| (letter.sink.clone(), letter.lane.clone());
+    // A page is the oldest letters; within it those of a run need not follow each other.
+    letters.sort_by(|one, other| (key(one), one.position).cmp(&(key(other), other.position)));
+    let mut runs: Vec<Vec<Record>> = Vec::new();
+    let mut bytes = 0;
+    for letter in letters {
+        bytes += letter.row.len();
+        let follows = |last: &Record| {
+            key(last) == key(&letter)
+                && last.position + 1 == letter.position
+                && bytes <= RUN_BYTES
+                && joins(&letter)
+        };
+        match runs.last_mut() {
+            Some(run) if run.last().is_some_and(follows) => run.push(letter),
+            _ => {
+                bytes = letter.row.len();
+                runs.push(vec![letter]);
+            }
+        }
+    }
+    runs.sort_by_key(|run| run.iter().map(|letter| letter.id).min());
+    runs
 }
 
 /// The lane through which letters of `lane` go. No lane of a configuration can have this name.
@@ -262,4 +388,62 @@ async fn delivered(target: &Target, letter: &Record) -> Result<Vec<Range<Positio
 fn has(ranges: &[Range<Position>], position: Position) -> bool {
     let after = ranges.partition_point(|range| range.start <= position);
     after.checked_sub(1).and_then(|at| ranges.get(at)).is_some_and(|range| position < range.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn letter(id: i64, lane: &str, position: Position) -> Record {
+        let [journal, sink, class, kind, outcome, reason, event] = [const { String::new() }; 7];
+        let lane = lane.to_owned();
+        let (attempts, first_at, last_at, mended, row) = (1, 0, 0, 0, vec![0; 300_000]);
+        Record {
+            id,
+            journal,
+            position,
+            sink,
+            lane,
+            class,
+            kind,
+            outcome,
+            reason,
+            attempts,
+            first_at,
+            last_at,
+            mended,
+            event,
+            row,
+        }
+    }
+
+    proptest! {
+        /// Invariant: every letter is in one run, and the range of a run holds its letters and
+        /// nothing else.
+        #[test]
+        fn a_run_spans_its_own_letters_alone(
+            names in proptest::collection::btree_set((0..2usize, 0..30u64), 0..40), seed: u64,
+        ) {
+            let mut letters: Vec<_> = names
+                .iter()
+                .zip(1i64..)
+                .map(|((lane, position), id)| letter(id, ["a", "b"][*lane], *position))
+                .collect();
+            let count = letters.len();
+            letters.rotate_left(usize::try_from(seed % 41).unwrap().min(count));
+            let runs = runs(letters, |_| true);
+            let mut seen = std::collections::BTreeSet::new();
+            for run in &runs {
+                prop_assert!(run.iter().map(|letter| letter.row.len()).sum::<usize>() <= RUN_BYTES);
+                for (letter, position) in run.iter().zip(run[0].position..) {
+                    prop_assert_eq!(letter.position, position);
+                    prop_assert_eq!(&letter.lane, &run[0].lane);
+                    seen.insert((usize::from(letter.lane == "b"), letter.position));
+                }
+            }
+            prop_assert_eq!(seen, names);
+        }
+    }
 }

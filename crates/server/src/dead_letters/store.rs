@@ -47,6 +47,11 @@ CREATE TABLE IF NOT EXISTS dead_letter_totals (
     sink TEXT NOT NULL, kind TEXT NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
     PRIMARY KEY (sink, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dead_letter_sends (
+    id        INTEGER PRIMARY KEY, -- of the letter
+    under_way INTEGER NOT NULL,    -- it was sent, and whether it was delivered is not known
+    automatic INTEGER NOT NULL     -- times it was sent without anybody asking
+);
 CREATE TRIGGER IF NOT EXISTS dead_letters_in AFTER INSERT ON dead_letters BEGIN
     INSERT INTO dead_letter_totals VALUES (NEW.sink, NEW.kind, 1, NEW.bytes)
     ON CONFLICT (sink, kind) DO UPDATE SET items = items + 1, bytes = bytes + excluded.bytes;
@@ -54,6 +59,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS dead_letters_out AFTER DELETE ON dead_letters BEGIN
     UPDATE dead_letter_totals SET items = items - 1, bytes = bytes - OLD.bytes
     WHERE sink = OLD.sink AND kind = OLD.kind;
+    DELETE FROM dead_letter_sends WHERE id = OLD.id;
 END;
 CREATE TRIGGER IF NOT EXISTS dead_letters_moved AFTER UPDATE OF kind, bytes ON dead_letters BEGIN
     UPDATE dead_letter_totals SET items = items - 1, bytes = bytes - OLD.bytes
@@ -178,12 +184,23 @@ impl Store {
     /// The bytes change with the event, so the bound may be passed by the size of one event.
     pub(super) fn mend(&mut self, id: i64, event: &str, row: &Bytes) -> Result<bool, StoreError> {
         let class = event::with(row, |event| event.class.to_owned()).unwrap_or_default();
-        let changed = self.db.execute(
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let under_way: bool = transaction.query_row(
+            "SELECT EXISTS (SELECT 1 FROM dead_letter_sends WHERE id = ?1 AND under_way = 1)",
+            [id],
+            |row| row.get(0),
+        )?;
+        if under_way {
+            return Err(StoreError::UnderWay(id));
+        }
+        transaction.execute("DELETE FROM dead_letter_sends WHERE id = ?1", [id])?;
+        let changed = transaction.execute(
             "UPDATE dead_letters SET event = ?2, row = ?3, class = ?4, mended = mended + 1,
                  bytes = length(CAST(?2 AS BLOB)) + length(?3) + length(CAST(reason AS BLOB))
              WHERE id = ?1",
             params![id, event, &row[..], class],
         )?;
+        transaction.commit()?;
         Ok(changed > 0)
     }
 
@@ -205,6 +222,39 @@ impl Store {
                     why.at
                 ])?;
         }
+        not_under_way(&transaction, ids)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Notes that letters are about to be sent, and returns them as they are now: from here on
+    /// until the end is known none of them can be replaced.
+    pub(super) fn begin(
+        &mut self,
+        ids: &[i64],
+        is_automatic: bool,
+    ) -> Result<Vec<Record>, StoreError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql = format!("SELECT {COLUMNS} FROM dead_letters WHERE id = ?1");
+        let mut letters = Vec::with_capacity(ids.len());
+        for id in ids {
+            let letter = transaction.prepare_cached(&sql)?.query_row([id], record).optional()?;
+            let Some(letter) = letter else { continue };
+            letters.push(letter);
+            let mut mark = transaction.prepare_cached(
+                "INSERT INTO dead_letter_sends VALUES (?1, 1, ?2)
+                 ON CONFLICT (id) DO UPDATE SET
+                     under_way = 1, automatic = automatic + excluded.automatic",
+            )?;
+            mark.execute(params![id, is_automatic])?;
+        }
+        transaction.commit()?;
+        Ok(letters)
+    }
+
+    /// Notes that letters that were sent are certainly not there.
+    pub(super) fn not_there(&mut self, ids: &[i64]) -> Result<(), StoreError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        not_under_way(&transaction, ids)?;
         Ok(transaction.commit()?)
     }
 
@@ -262,6 +312,12 @@ fn install(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     Ok(transaction.commit()?)
 }
 
+fn not_under_way(db: &Connection, ids: &[i64]) -> rusqlite::Result<()> {
+    let sql = "UPDATE dead_letter_sends SET under_way = 0 WHERE id = ?1";
+    let mut unmark = db.prepare_cached(sql)?;
+    ids.iter().try_for_each(|id| unmark.execute([id]).map(drop))
+}
+
 fn total(db: &Connection) -> rusqlite::Result<(u64, u64)> {
     let sql = "SELECT coalesce(sum(items), 0), coalesce(sum(bytes), 0) FROM dead_letter_totals";
     db.prepare_cached(sql)?.query_row([], |row| {
@@ -298,7 +354,8 @@ fn insert(db: &Connection, letter: &Letter) -> Result<(), StoreError> {
 
 /// The filter in SQL, and the values of its parameters. What a person gave is never in the text.
 fn condition(filter: &Filter) -> (String, Vec<Value>) {
-    let Filter { id, sink, lane, class, kind, reason, group, position } = filter;
+    let Filter { id, sink, lane, class, kind, reason, group, position, kinds, automatic_below } =
+        filter;
     let kind = kind.map(|kind| kind.label().to_owned());
     let texts = [("sink", sink), ("lane", lane), ("class", class), ("kind", &kind)];
     let mut parts = vec!["1".to_owned()];
@@ -319,6 +376,18 @@ fn condition(filter: &Filter) -> (String, Vec<Value>) {
             parts.push(format!("{column} = ?"));
             values.push(number.into());
         }
+    }
+    if let Some(kinds) = kinds {
+        parts.push(format!("kind IN ({})", vec!["?"; kinds.len()].join(", ")));
+        values.extend(kinds.iter().map(|kind| kind.label().to_owned().into()));
+    }
+    if let Some(below) = automatic_below {
+        parts.push(
+            "coalesce((SELECT automatic FROM dead_letter_sends AS sent
+                       WHERE sent.id = dead_letters.id), 0) < ?"
+                .to_owned(),
+        );
+        values.push(i64::from(*below).into());
     }
     (parts.join(" AND "), values)
 }

@@ -99,6 +99,48 @@ async fn filters_let_through_what_they_say_and_purge_that_alone() {
     assert_eq!(letters.total().0, 1);
 }
 
+#[tokio::test]
+async fn what_may_have_been_delivered_is_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let letters = DeadLetters::open(dir.path(), LIMITS).unwrap();
+    letters.keep(vec![letter(1, "no"), letter(2, "no")]).await.unwrap();
+    let sent = letters.sending(vec![1, 2, 77], false).await.unwrap();
+    assert_eq!(sent.iter().map(|letter| letter.id).collect::<Vec<_>>(), [1, 2]);
+    letters.close().await;
+    // As after a crash in the midst of it.
+    let letters = DeadLetters::open(dir.path(), LIMITS).unwrap();
+    let mend = async |id| letters.mend(id, "{}".into(), letter(9, "").row).await;
+    assert_eq!(mend(1).await, Err(StoreError::UnderWay(1)));
+    letters.put_back(vec![1], letter(1, "still no").why).await.unwrap();
+    assert_eq!(mend(1).await, Ok(true));
+    assert_eq!(mend(2).await, Err(StoreError::UnderWay(2)));
+    letters.not_there(vec![2]).await.unwrap();
+    assert_eq!(mend(2).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_letter_goes_back_by_itself_so_often_and_anew_once_it_is_mended() {
+    let letters = DeadLetters::in_memory(LIMITS);
+    letters.keep(vec![letter(1, "no"), letter(2, "no")]).await.unwrap();
+    let eligible = async |kinds: &[Kind]| {
+        let filter =
+            Filter { kinds: Some(kinds.to_vec()), automatic_below: Some(2), ..Filter::default() };
+        let found = letters.page(filter, 0, 10).await.unwrap();
+        found.into_iter().map(|letter| letter.id).collect::<Vec<_>>()
+    };
+    assert_eq!(eligible(&[Kind::Attempts, Kind::Age]).await, [0; 0]);
+    let kinds = [Kind::Age, Kind::Refused];
+    assert_eq!(eligible(&kinds).await, [1, 2]);
+    for is_automatic in [true, false, true] {
+        assert_eq!(eligible(&kinds).await, [1, 2]);
+        letters.sending(vec![1], is_automatic).await.unwrap();
+    }
+    assert_eq!(eligible(&kinds).await, [2]);
+    letters.not_there(vec![1]).await.unwrap();
+    letters.mend(1, "{}".into(), letter(9, "").row).await.unwrap();
+    assert_eq!(eligible(&kinds).await, [1, 2]);
+}
+
 #[test]
 fn a_file_of_somebody_else_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();

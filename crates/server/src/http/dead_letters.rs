@@ -11,8 +11,9 @@
 //! | `DELETE /api/dead-letters?confirm=true` | removes them for good |
 //!
 //! The query filters: `id`, `sink`, `lane`, `class`, `kind`, `reason` (a part of it), `group` (a whole
-//! one), `position`; `after` and `limit` page. Answers are bounded in number and bytes; the header
-//! `tidegate-next` (and `next` in JSON) has the `after` of the next page, while there is one.
+//! one), `position`; `after` and `limit` page, and a `limit` out of its bounds is refused. Answers
+//! are bounded in number and bytes; the header `tidegate-next` (and `next` in JSON) has the `after`
+//! of the next page, while there is one.
 
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ const PAGE_MAX: u32 = 1000;
 const PAGE_BYTES: usize = 4 << 20;
 /// Letters that one retry sends, unless another number is asked for.
 const RETRY: u32 = 1000;
+/// Most letters that one retry sends.
+const RETRY_MAX: u32 = 10_000;
 /// Where the next page begins.
 const NEXT: &str = "tidegate-next";
 
@@ -89,11 +92,14 @@ impl LettersQuery {
             reason: self.reason.clone(),
             group: self.group.clone(),
             position: self.position,
+            ..Filter::default()
         }
     }
 
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX)
+    /// The number asked for, or the usual one; one that is out of bounds is refused.
+    fn limit(&self, usual: u32, max: u32) -> Result<u32, Problem> {
+        let value = self.limit.unwrap_or(usual);
+        if (1..=max).contains(&value) { Ok(value) } else { Err(Problem::Limit { value, max }) }
     }
 }
 
@@ -105,6 +111,8 @@ pub(super) enum Problem {
          position, after, limit, events and confirm"
     )]
     Query(String),
+    #[error("limit is {value}, but must be between 1 and {max}")]
+    Limit { value: u32, max: u32 },
     #[error("there is no dead letter {0}")]
     Unknown(i64),
     #[error("a purge removes letters for good: repeat it with confirm=true ({0} letters match)")]
@@ -124,6 +132,8 @@ impl IntoResponse for Problem {
         let (status, code) = match self {
             Self::Refusal(refusal) => return refusal.into_response(),
             Self::Query(_) => (StatusCode::BAD_REQUEST, "unknown_query"),
+            Self::Limit { .. } => (StatusCode::BAD_REQUEST, "out_of_bounds"),
+            Self::Store(StoreError::UnderWay(_)) => (StatusCode::CONFLICT, "under_way"),
             Self::Unknown(_) => (StatusCode::NOT_FOUND, "no_such_letter"),
             Self::Unconfirmed(_) => (StatusCode::BAD_REQUEST, "unconfirmed"),
             Self::Event(_) => (StatusCode::BAD_REQUEST, "bad_event"),
@@ -168,7 +178,7 @@ fn json_text(text: String) -> Response {
 
 /// A page, cut where it would get too long, and where the next one begins.
 async fn page(desk: &Desk, query: &LettersQuery) -> Result<(Vec<Record>, Option<i64>), Problem> {
-    let limit = query.limit();
+    let limit = query.limit(PAGE, PAGE_MAX)?;
     let mut found = desk.status.replay.letters.page(query.filter(), query.after, limit).await?;
     let mut bytes = 0;
     let fits = found.iter().take_while(|letter| {
@@ -254,7 +264,8 @@ pub(super) async fn mend(
 /// `POST /api/dead-letters/retry`.
 pub(super) async fn retry(State(desk): State<Desk>, query: Asked) -> Result<Response, Problem> {
     let query = LettersQuery::of(query)?;
-    send(&desk, query.filter(), query.after, query.limit.unwrap_or(RETRY)).await
+    let limit = query.limit(RETRY, RETRY_MAX)?;
+    send(&desk, query.filter(), query.after, limit).await
 }
 
 /// `POST /api/dead-letters/{id}/retry`.

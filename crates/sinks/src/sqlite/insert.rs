@@ -103,7 +103,7 @@ fn single(
         Ok(_) => Ok(()),
         Err(error) if is_constraint(&error) => recognize(db, journal, row, &error),
         Err(error) if is_too_big(&error) => {
-            Err(Trouble::Data(format!("position {}: {error}", row.0)))
+            Err(Trouble::Item(row.0.cast_unsigned(), error.to_string()))
         }
         Err(error) => Err(error.into()),
     }
@@ -119,14 +119,16 @@ fn recognize(
     let mut statement = db.prepare_cached(IS_STORED)?;
     bind(&mut statement, 1, journal, row)?;
     let mut found = statement.raw_query();
-    let position = row.0;
+    let position = row.0.cast_unsigned();
     match found.next()?.map(|row| row.get(0)).transpose()? {
         Some(true) => Ok(()),
-        Some(false) => Err(Trouble::Data(format!(
-            "position {position}: another event is stored under this name already. Either the \
-             table was edited, or two journals with one id deliver here"
-        ))),
-        None => Err(Trouble::Data(format!("position {position}: {refusal}"))),
+        Some(false) => Err(Trouble::Item(
+            position,
+            "another event is stored under this name already. Either the table was edited, or two \
+             journals with one id deliver here"
+                .to_owned(),
+        )),
+        None => Err(Trouble::Item(position, refusal.to_string())),
     }
 }
 

@@ -27,8 +27,10 @@ use crate::contract::{DeliveryFailure, OpenError};
 pub(super) enum Trouble {
     /// SQLite said no.
     Sqlite(Error),
-    /// The batch cannot be stored, ever: which position, and why.
+    /// The batch cannot be stored, ever: why.
     Data(String),
+    /// One item of the batch cannot be stored, ever: which, and why.
+    Item(Position, String),
     /// Another opening of the journal has taken over.
     Fenced { journal: JournalId, theirs: u64, ours: u64 },
     /// Part of the range is committed.
@@ -73,7 +75,11 @@ impl Trouble {
                 )
             ),
             Self::Moved(_) | Self::Closed(_) => true,
-            Self::Data(_) | Self::Fenced { .. } | Self::Recut(_) | Self::NotOpened => false,
+            Self::Data(_)
+            | Self::Item(..)
+            | Self::Fenced { .. }
+            | Self::Recut(_)
+            | Self::NotOpened => false,
         }
     }
 
@@ -82,7 +88,11 @@ impl Trouble {
         match self {
             Self::Sqlite(error) => !is_of_the_data(error),
             Self::Moved(_) | Self::Closed(_) => true,
-            Self::Data(_) | Self::Fenced { .. } | Self::Recut(_) | Self::NotOpened => false,
+            Self::Data(_)
+            | Self::Item(..)
+            | Self::Fenced { .. }
+            | Self::Recut(_)
+            | Self::NotOpened => false,
         }
     }
 
@@ -91,6 +101,10 @@ impl Trouble {
         let path = site.path.display();
         match self {
             Self::Data(why) => (Outcome::Rejected, DeliveryFailure::Refused { why, at: None }),
+            Self::Item(at, why) => {
+                let why = format!("position {at}: {why}");
+                (Outcome::Rejected, DeliveryFailure::Refused { why, at: Some(at) })
+            }
             Self::Fenced { journal, theirs, ours } => {
                 (Outcome::Unreachable, DeliveryFailure::Fenced { journal, theirs, ours })
             }
@@ -197,6 +211,15 @@ mod tests {
         let site = Site { path: Path::new(SITE), busy_timeout: Duration::from_secs(5) };
         let (outcome, failure) = trouble.answer(site);
         (outcome, failure.to_string(), reopens)
+    }
+
+    #[test]
+    fn a_refused_item_is_pointed_at() {
+        let site = Site { path: Path::new(SITE), busy_timeout: Duration::from_secs(5) };
+        let (outcome, failure) = Trouble::Item(41, "not taken".into()).answer(site);
+        let why = "position 41: not taken".to_owned();
+        assert_eq!(outcome, Outcome::Rejected);
+        assert_eq!(failure, DeliveryFailure::Refused { why, at: Some(41) });
     }
 
     #[test]

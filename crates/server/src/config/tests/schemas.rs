@@ -79,6 +79,7 @@ fn the_reader_knows_every_field_of_the_schema() {
         ("sinks.s.retry", ""),
         ("classes.c.retry", ""),
         ("dead_letters", ""),
+        ("dead_letters.reprocess", ""),
         ("sinks.s.controller", "load_score"),
         ("sinks.s.controller", "aimd"),
         ("sinks.s.controller", "gradient"),
