@@ -154,6 +154,7 @@ fn every_object_is_closed() {
     walk("", &schema(), &mut open);
     open.retain(|path| !path.starts_with("/$defs/ControllerConfig/anyOf/1/anyOf/"));
     open.retain(|path| !path.starts_with("/$defs/SinkConfig/anyOf/"));
+    open.sort_unstable();
     // These are parts of an object that is closed as a whole.
     assert_eq!(
         open,
