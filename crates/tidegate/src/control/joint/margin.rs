@@ -78,6 +78,11 @@ impl Margin {
         self.extra
     }
 
+    /// Forgets what was taught since, but for one miss.
+    pub(super) const fn unlearn_but_one(&mut self, taught: f64) {
+        self.extra = taught + STEP;
+    }
+
     /// Forgets what was taught since.
     pub(super) const fn unlearn(&mut self, taught: f64) {
         self.extra = taught;

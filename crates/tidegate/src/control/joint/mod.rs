@@ -126,6 +126,9 @@ pub struct Joint {
     hindsight: Hindsight,
     share: Share,
     floor: Floor,
+    /// Logarithm of the size at which the startup found that doubling brings little.
+    knee: Option<f64>,
+    doublings: u32,
     /// Answers of this epoch that still had neighbours of another.
     skip: f64,
     /// What misses had taught when all was well.
@@ -172,6 +175,8 @@ impl Joint {
             hindsight: Hindsight::default(),
             share: Share::default(),
             floor: Floor::default(),
+            knee: None,
+            doublings: 0,
             skip: 0.0,
             timeouts: 0,
             settings,
@@ -236,10 +241,14 @@ impl Joint {
         match next {
             Next::Go => None,
             Next::Grow => {
+                self.doublings += 1;
                 self.size.set(self.size.ln() + std::f64::consts::LN_2);
                 self.ask(true, words::doubled(sample))
             }
             Next::Widen(to) => {
+                if self.doublings > 1 {
+                    self.knee = Some(self.size.ln());
+                }
                 self.concurrency = to;
                 self.ask(true, words::widened(to))
             }
@@ -268,7 +277,11 @@ impl Joint {
                 (self.taught, self.timeouts) = (self.margin.taught(), 0);
                 None
             }
-            Said::Slow => None,
+            // However many rounds it lasts, it is one miss to the margin.
+            Said::Slow => {
+                self.margin.unlearn_but_one(self.taught);
+                None
+            }
             Said::Changed(by) => {
                 if let Some(change) = self.slow_in_duel(sample) {
                     return Some(change);
@@ -372,6 +385,7 @@ impl Joint {
             slack: if at_most { self.size.error() } else { 0.0 },
             spread: self.margin.spread(),
             weights: self.settings.objective.weights(),
+            knee: self.knee,
             sizes: parts.ceiling,
             better: if parts.hindsight { self.hindsight.better(base.ln_size) } else { None },
         };

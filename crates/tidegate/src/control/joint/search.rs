@@ -61,6 +61,8 @@ pub(super) struct Room {
     /// The spread of a latency, as a logarithm.
     pub(super) spread: f64,
     pub(super) weights: Weights,
+    /// Logarithm of the size under which a batch is mostly fixed cost, if that is known.
+    pub(super) knee: Option<f64>,
     /// Whether sizes are asked about.
     pub(super) sizes: bool,
     /// Logarithm of a smaller size that was clearly faster on the way.
@@ -186,7 +188,10 @@ impl Search {
                 // As many items in flight as before, and more where the latency has room.
                 let less = ((other / c).ln() - room.slack.max(0.0)).max(0.0);
                 let ln_size = (base.ln_size - less).max(room.ln_size_min);
-                (other > c * 1.01).then_some(Point { ln_size, concurrency: other })
+                // Sharers that take ever more slots all end with batches of nothing but fixed cost:
+                // whoever gains by that gains at the others' cost.
+                let enough = room.knee.is_none_or(|knee| ln_size > knee - 0.35);
+                (enough && other > c * 1.01).then_some(Point { ln_size, concurrency: other })
             }
             Axis::Fewer => {
                 let other = fewer(c, down);
@@ -281,6 +286,7 @@ mod tests {
         slack: 0.0,
         spread: 0.1,
         weights: Weights { throughput: 1.0, latency: 0.0, cost: 0.0 },
+        knee: None,
         sizes: true,
         better: None,
     };
