@@ -330,15 +330,15 @@ impl Replay {
 /// follow each other, so that the batch's range spans nothing else.
 fn runs(letters: Vec<Record>, joins: impl Fn(&Record) -> bool) -> Vec<Vec<Record>> {
     let mut letters = letters;
-    let key = |letter: &Record| (letter.sink.clone(), letter.lane.clone());
     // A page is the oldest letters; within it those of a run need not follow each other.
-    letters.sort_by(|one, other| (key(one), one.position).cmp(&(key(other), other.position)));
+    letters
+        .sort_by_cached_key(|letter| (letter.sink.clone(), letter.lane.clone(), letter.position));
     let mut runs: Vec<Vec<Record>> = Vec::new();
     let mut bytes = 0;
     for letter in letters {
         bytes += letter.row.len();
         let follows = |last: &Record| {
-            key(last) == key(&letter)
+            (&last.sink, &last.lane) == (&letter.sink, &letter.lane)
                 && last.position + 1 == letter.position
                 && bytes <= RUN_BYTES
                 && joins(&letter)
