@@ -225,7 +225,7 @@ fn a_log_that_nobody_wrote_for_us_is_found_field_by_field() {
 
     let database = database(&dir.path().join("data"));
     let sql = "SELECT body, strftime('%s', time), service, attributes ->> 'commit',
-                      attributes ->> 'log.line' FROM tidegate_events ORDER BY position";
+                      attributes ->> 'log.line' FROM tidegate_events ORDER BY attributes ->> 'log.line'";
     let mut rows = database.prepare(sql).unwrap();
     let mut rows = rows.query([]).unwrap();
     for (number, line) in (1..).zip(history.lines()) {

@@ -127,15 +127,16 @@ fn without_chance_goodput_is_the_formula() {
 }
 
 #[test]
-fn a_rate_limit_lets_through_what_it_says_and_a_refusal_pauses() {
+fn a_rate_limit_lets_through_what_it_says_and_is_learnt() {
     let scenario = short("http_rl", 30.0);
     let run = run(&scenario, &ControllerSettings::Fixed, plan(500, 32.0), 3).unwrap();
     let most = (10.0 + 40.0 * 30.0) * 500.0;
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let delivered = run.delivered as f64;
     assert!(delivered <= most, "{delivered}");
-    // Each refusal pauses for a second while the bucket fills to ten: ten at a time remain.
-    assert!(run.timeline.throttled() > 20 && delivered < 0.6 * most, "{delivered}");
+    // The engine's rate gate learns the limit from its refusals, whoever chose the plan.
+    let refusals = run.timeline.throttled();
+    assert!((1..20).contains(&refusals) && delivered > 0.8 * most, "{refusals} {delivered}");
 }
 
 #[test]

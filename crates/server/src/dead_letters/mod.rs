@@ -192,6 +192,11 @@ impl DeadLetters {
         self.thread.ask(move |store| store.not_there(&ids)).await
     }
 
+    /// Takes back that letters have been sent once more without anybody asking.
+    async fn spare(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        self.thread.ask(move |store| store.spare(&ids)).await
+    }
+
     /// Replaces the event of a letter. False if there is no such letter.
     ///
     /// # Errors

@@ -251,6 +251,11 @@ impl Replay {
                     // None of what was not sent has been marked but by a larger run before.
                     let unsent = rest.into_iter().flatten().map(|letter| letter.id);
                     let mut clear: Vec<i64> = unsent.collect();
+                    if is_automatic {
+                        // A sink that was away has not been asked.
+                        let spared = clear.iter().chain(&ids).copied().collect();
+                        self.letters.spare(spared).await?;
+                    }
                     if is_certain {
                         clear.extend(ids);
                     }

@@ -2,9 +2,10 @@
 //! time.
 //!
 //! A letter that died of an outage, not of what it says, is good as soon as the outage is over. So
-//! each time a sink's breaker has closed again, and at a set interval, the oldest letters of its sink
-//! are sent, at most so many a run and so often each. What the backend has definitely refused is not
-//! among them unless that is set: it would be refused again.
+//! each time a sink's breaker no longer keeps it shut, and at a set interval, the oldest letters of
+//! its sink are sent, at most so many a run and so often each. Where no event comes to be the probe
+//! of a breaker that is half-open, a letter is; if the sink is still away, that was no attempt. What
+//! the backend has definitely refused is not among them unless that is set: it would be refused again.
 //!
 //! Live events come first: letters go at a pace of their own, and each step is followed by a pause
 //! of four times what it took, so that they have at most a fifth of the time of one attempt slot.
@@ -40,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) max: u32,
     /// Letters a second.
     pub(crate) per_second: u32,
-    /// Times a letter goes back by itself.
+    /// Times a letter goes back by itself and is answered.
     pub(crate) attempts: u32,
     pub(crate) kinds: Vec<Kind>,
 }
@@ -85,10 +86,17 @@ impl Task {
             };
             tokio::pin!(due);
             let ended = loop {
+                let phase = self.outage.phase(self.clock.now());
+                let had_outage = self.plan.after_outage && self.opened() != opened;
+                let half_open_at = match phase {
+                    Phase::Open { until } if had_outage => Some(until),
+                    _ => None,
+                };
                 tokio::select! {
                     // An error means that the server is gone.
                     _ = drain.wait_for(|drain| *drain) => break true,
                     () = &mut due => break false,
+                    () = self.clock.sleep_until(half_open_at) => break false,
                     _ = changes.changed(), if self.plan.after_outage => {
                         let phase = self.outage.phase(self.clock.now());
                         if phase == Phase::Closed && self.opened() != opened {

@@ -258,6 +258,19 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    /// Takes back that letters have been sent once more without anybody asking.
+    pub(super) fn spare(&mut self, ids: &[i64]) -> Result<(), StoreError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for id in ids {
+            transaction
+                .prepare_cached(
+                    "UPDATE dead_letter_sends SET automatic = max(automatic - 1, 0) WHERE id = ?1",
+                )?
+                .execute([id])?;
+        }
+        Ok(transaction.commit()?)
+    }
+
     pub(super) fn remove(&mut self, ids: &[i64]) -> Result<(), StoreError> {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for id in ids {
