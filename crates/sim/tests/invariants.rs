@@ -134,9 +134,10 @@ fn a_rate_limit_lets_through_what_it_says_and_is_learnt() {
     #[expect(clippy::cast_precision_loss, reason = "a small count")]
     let delivered = run.delivered as f64;
     assert!(delivered <= most, "{delivered}");
-    // The engine's rate gate learns the limit from its refusals, whoever chose the plan.
+    // The engine's rate gate learns the limit from its refusals, whoever chose the plan; the first
+    // time all 32 in flight are refused.
     let refusals = run.timeline.throttled();
-    assert!((1..20).contains(&refusals) && delivered > 0.8 * most, "{refusals} {delivered}");
+    assert!((1..64).contains(&refusals) && delivered > 0.8 * most, "{refusals} {delivered}");
 }
 
 #[test]
