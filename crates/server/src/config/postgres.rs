@@ -46,7 +46,7 @@ pub struct PostgresConfig {
     /// Whether what is missing of the sink's own tables is created. Default true.
     pub create: bool,
     /// Which columns of a table of your own take which field: time, timestamp, observed,
-    /// `severity_number`, `severity_text`, service, class, body, attributes, attributes.<name>,
+    /// `severity_number`, `severity_text`, service, class, body, attributes, `attributes.<name>`,
     /// `trace_id`, `span_id`, journal, position. Default none: the table is the sink's own.
     pub columns: BTreeMap<String, Name>,
     /// The columns of a unique key of your own table: rows that are there are no error then.
