@@ -20,6 +20,9 @@
 //! real databases. Everything else acts rarely, within the target, and may be left out
 //! ([`Parts`]). Batches that were not full teach nothing; neither do those of another epoch, and
 //! what a duel tries teaches the base nothing.
+//!
+//! This file is longer than most: it holds the order in which the machines are asked, which is the
+//! one thing that none of them may know.
 
 mod arm;
 mod bound;
