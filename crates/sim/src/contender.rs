@@ -27,10 +27,11 @@ pub const LINGER: Duration = Duration::from_millis(5);
 
 /// Name, first size, first concurrency. A controller that is not named here begins with
 /// [`FIRST_OF_ANY`].
-const FIRST: [(&str, u32, f64); 8] = [
+const FIRST: [(&str, u32, f64); 9] = [
     // What a person sets who has thought about it.
     ("fixed", 1_000, 4.0),
     ("aimd", 100, 4.0),
+    ("joint", 100, 4.0),
     // Vector begins with one request in flight, Netflix with 20.
     ("arc", 100, 1.0),
     ("gradient2", 100, 20.0),

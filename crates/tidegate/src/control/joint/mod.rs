@@ -10,7 +10,7 @@
 //! | `rounds` | has the backend changed, or was it one stall? |
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
-//! | `duel`, `arm` | is one plan better than another? |
+//! | `duel`, `arm`, `pairs` | is one plan better than another? |
 //! | `objective` | what is better? |
 //! | `share` | do others queue at the same backend? |
 //! | `floor` | can the backend meet the target at all? |
@@ -31,6 +31,7 @@ mod floor;
 mod hindsight;
 mod margin;
 mod objective;
+mod pairs;
 mod rounds;
 mod search;
 mod share;
@@ -255,16 +256,19 @@ impl Joint {
                 self.concurrency = to;
                 self.ask(true, words::widened(to))
             }
-            Next::Done(to, gain) => {
-                let tried = std::mem::replace(&mut self.concurrency, to);
+            Next::Narrow(to) => {
+                self.concurrency = to;
+                self.ask(true, words::narrowed(to))
+            }
+            Next::Done(end) => {
+                let tried = std::mem::replace(&mut self.concurrency, end.concurrency);
                 self.startup = None;
                 self.rounds.restart(sample.at);
                 self.size.set(self.size.ln());
                 self.search.give_up(sample.at + Duration::from_millis(50));
-                if gain < 0.1 && tried > to {
-                    self.search.enough(sample.at);
-                }
-                self.ask(true, words::started(to, tried, gain))
+                let spread = self.margin.spread();
+                self.search.told(sample.at, (end.more, end.fewer), spread);
+                self.ask(true, words::started(&end, tried))
             }
         }
     }
@@ -274,7 +278,7 @@ impl Joint {
         if !self.settings.parts.rounds {
             return None;
         }
-        match self.rounds.push(sample, room, self.plan.concurrency) {
+        match self.rounds.push(sample, room, self.plan.concurrency, self.margin.spread()) {
             Said::Nothing => None,
             Said::Usual => {
                 (self.taught, self.timeouts) = (self.margin.taught(), 0);
@@ -370,7 +374,8 @@ impl Joint {
     fn follow(&mut self, sample: &Sample) -> Option<Change> {
         let size = self.whole(self.size.ln());
         let moved = (f64::from(size) / f64::from(self.plan.batch_size)).ln().abs();
-        if moved < 0.03 || size == self.plan.batch_size {
+        let little = (0.25 * self.margin.spread()).clamp(0.03, 0.1);
+        if moved < little || size == self.plan.batch_size {
             return None;
         }
         let said = words::moved(sample, size, self.plan.batch_size, self.ln_allowed().exp());
@@ -443,6 +448,13 @@ impl Joint {
         asked.or_else(|| self.follow(sample))
     }
 
+    /// A batch that was not full: the source is slow, so this is no time to compare.
+    fn slack(&mut self, sample: &Sample) -> Option<Change> {
+        self.search.duel()?;
+        self.search.give_up(sample.at + Duration::from_secs(1));
+        self.ask(true, words::SLACK)
+    }
+
     /// A rate limit is the pace's affair; but this is no time to compare or to double anything.
     fn throttled(&mut self, sample: &Sample) -> Option<Change> {
         let compared = self.search.duel().is_some();
@@ -488,8 +500,11 @@ impl Controller for Joint {
                 self.bound.took(f64::from(sample.sent.items));
             }
         }
-        if !sample.sent.full || sample.sent.epoch != self.plan.epoch {
+        if sample.sent.epoch != self.plan.epoch {
             return None;
+        }
+        if !sample.sent.full {
+            return self.slack(sample);
         }
         self.learn(sample)
     }
