@@ -192,10 +192,11 @@ fn arrivals(arrivals: &Arrivals) -> Result<(), SettingError> {
             rate("arrivals.amplitude", amplitude)?;
             time("arrivals.period_s", period_s)
         }
-        Arrivals::Spikes { base, peak, every_s, for_s } => {
+        Arrivals::Spikes { base, peak, every_s, for_s, first_s } => {
             rate("arrivals.base", base)?;
             rate("arrivals.peak", peak)?;
             time("arrivals.every_s", every_s)?;
+            within("arrivals.first_s", first_s, 0.0..=LONG)?;
             within("arrivals.for_s", for_s, 0.0..=every_s)
         }
         Arrivals::Ramp { from, to, over_s } => {

@@ -373,7 +373,9 @@ impl<'a> World<'a> {
         let (from, slot) = (job.shell, job.slot.take());
         let Some(shell) = self.shells.get_mut(from) else { return };
         let sent = ticket.sent().at;
-        let timely = self.record.answered(now, sent, outcome, &job.batch, shell.engine.plan());
+        // Of many lanes one is told: plans that belong to different lanes make no curve.
+        let plan = (from == 0).then(|| shell.engine.plan());
+        let timely = self.record.answered(now, sent, outcome, &job.batch, plan);
         shell.delivered(now, timely);
         if outcome != Outcome::Ok {
             shell.lane.take_back(&job.batch);
