@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use tidegate::control::aimd;
+use tidegate::control::{aimd, joint};
 use tidegate::{ControllerSettings, Epoch, Plan};
 
 use crate::scenario::Scenario;
@@ -45,6 +45,21 @@ const FIRST: [(&str, u32, f64); 9] = [
 /// Size and concurrency of whoever needs no others.
 const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
 
+/// The machines of `joint` that can be left out, to see what each earns: `joint without startup` is a
+/// name like any other.
+pub const MACHINES: [(&str, fn(&mut joint::Parts)); 7] = [
+    ("startup", |parts| parts.startup = false),
+    ("margin", |parts| parts.margin = false),
+    ("rounds", |parts| parts.rounds = false),
+    ("concurrency", |parts| parts.concurrency = false),
+    ("ceiling", |parts| parts.ceiling = false),
+    ("hindsight", |parts| parts.hindsight = false),
+    ("share", |parts| parts.share = false),
+];
+
+/// What the name of `joint` without one of its machines begins with.
+pub const WITHOUT: &str = "joint without ";
+
 /// The names of all that can compete.
 #[must_use]
 pub const fn names() -> &'static [&'static str] {
@@ -67,7 +82,7 @@ impl Contender {
     /// rule, without start-up. Bounds of the scenario that are narrower narrow the first plan.
     #[must_use]
     pub fn by_name(name: &str, scenario: &Scenario) -> Option<Self> {
-        let controller = targeted(ControllerSettings::by_name(name)?, scenario);
+        let controller = targeted(settings(name)?, scenario);
         let known = FIRST.iter().find(|(known, ..)| *known == name);
         let (size, concurrency) = known.map_or(FIRST_OF_ANY, |(_, size, slots)| (*size, *slots));
         let bounds = scenario.bounds;
@@ -82,6 +97,23 @@ impl Contender {
         let first = plan(batch_size, concurrency);
         Self { name: "fixed".into(), controller: ControllerSettings::Fixed, first }
     }
+}
+
+/// The settings of that name.
+fn settings(name: &str) -> Option<ControllerSettings> {
+    let Some(machine) = name.strip_prefix(WITHOUT) else {
+        return ControllerSettings::by_name(name);
+    };
+    let (_, leave_out) = MACHINES.iter().find(|(known, _)| *known == machine)?;
+    let mut settings = joint::Settings::default();
+    leave_out(&mut settings.parts);
+    Some(ControllerSettings::Joint(settings))
+}
+
+/// Whether somebody competes under that name.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    settings(name).is_some()
 }
 
 /// The settings with the scenario's target, where there is one to set.
