@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate::control::{aimd, joint};
 use tidegate::{ControllerSettings, Epoch, Plan};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Latency, Scenario};
 
 /// A controller with its settings and the plan it begins with.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,15 +116,18 @@ pub fn is_known(name: &str) -> bool {
     settings(name).is_some()
 }
 
-/// The settings with the scenario's target, where there is one to set.
+/// The settings with the scenario's target, where there is one to set. Controllers see attempts:
+/// of a target on delivery they get half, the other half is for filling a batch and for waiting.
 fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSettings {
+    let target = match scenario.target.of {
+        Latency::Attempt => scenario.target(),
+        Latency::Delivery => scenario.target() / 2,
+    };
     match settings {
-        ControllerSettings::Aimd(settings) => ControllerSettings::Aimd(aimd::Settings {
-            target: scenario.target(),
-            startup: 1.0,
-            ..settings
-        }),
-        other => other.with_target(scenario.target()),
+        ControllerSettings::Aimd(settings) => {
+            ControllerSettings::Aimd(aimd::Settings { target, startup: 1.0, ..settings })
+        }
+        other => other.with_target(target),
     }
 }
 

@@ -54,7 +54,7 @@ use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
-use startup::{Answer, Next, Startup};
+use startup::{Answer, End, Next, Startup};
 
 pub use objective::{Objective, Weights};
 
@@ -260,17 +260,20 @@ impl Joint {
                 self.concurrency = to;
                 self.ask(true, words::narrowed(to))
             }
-            Next::Done(end) => {
-                let tried = std::mem::replace(&mut self.concurrency, end.concurrency);
-                self.startup = None;
-                self.rounds.restart(sample.at);
-                self.size.set(self.size.ln());
-                self.search.give_up(sample.at + Duration::from_millis(50));
-                let spread = self.margin.spread();
-                self.search.told(sample.at, (end.more, end.fewer), spread);
-                self.ask(true, words::started(&end, tried))
-            }
+            Next::Done(end) => self.started(sample, end),
         }
+    }
+
+    /// The startup is over.
+    fn started(&mut self, sample: &Sample, end: End) -> Option<Change> {
+        let tried = std::mem::replace(&mut self.concurrency, end.concurrency);
+        self.startup = None;
+        self.rounds.restart(sample.at);
+        self.size.set(self.size.ln());
+        self.search.give_up(sample.at + Duration::from_millis(50));
+        let spread = self.margin.spread();
+        self.search.told(sample.at, (end.more, end.fewer), spread);
+        self.ask(true, words::started(&end, tried))
     }
 
     /// What a slow or quick round says; a change if the backend has changed.
@@ -450,8 +453,13 @@ impl Joint {
 
     /// A batch that was not full: the source is slow, so this is no time to compare.
     fn slack(&mut self, sample: &Sample) -> Option<Change> {
-        self.search.duel()?;
-        self.search.give_up(sample.at + Duration::from_secs(1));
+        if let Some(startup) = &mut self.startup {
+            let end = startup.slack(self.concurrency)?;
+            return self.started(sample, end);
+        }
+        if !self.search.slack(sample.at) {
+            return None;
+        }
         self.ask(true, words::SLACK)
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Startup {
     phase: Phase,
     arm: Arm,
     skip: f64,
+    /// Batches that were not full, of this plan.
+    slack: f64,
     /// What a doubling of concurrency that was not kept brought, as a logarithm.
     more: Option<f64>,
 }
@@ -93,7 +95,8 @@ pub(super) struct Answer {
 
 impl Startup {
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Grow([None, None]), arm: Arm::default(), skip: COLD, more: None }
+        let phase = Phase::Grow([None, None]);
+        Self { phase, arm: Arm::default(), skip: COLD, slack: 0.0, more: None }
     }
 
     /// Begins the round again: the plan is another one, for whatever reason.
@@ -109,6 +112,20 @@ impl Startup {
             Phase::Grow(_) => concurrency,
             Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
         }
+    }
+
+    /// A batch was not full: the source is slow, and time tells nothing. Returns the end, if that
+    /// has become usual while concurrency was in question.
+    pub(super) fn slack(&mut self, concurrency: f64) -> Option<End> {
+        self.again(concurrency);
+        self.slack += 1.0;
+        let to = match self.phase {
+            Phase::Grow(_) => return None,
+            Phase::Widen(..) => concurrency,
+            Phase::Narrow(_, was) => was,
+        };
+        let usual = self.slack > 2.0 * concurrency;
+        usual.then_some(End { concurrency: to, more: self.more, fewer: None })
     }
 
     /// A full batch was answered.
@@ -193,7 +210,7 @@ impl Startup {
                 None => self.narrow(rate, c),
             };
         }
-        self.phase = Phase::Widen(rate, c, paid);
+        (self.phase, self.slack) = (Phase::Widen(rate, c, paid), 0.0);
         self.again(twice);
         Next::Widen(twice)
     }
@@ -208,7 +225,7 @@ impl Startup {
             return self.done(c, None);
         }
         let half = (c / 2.0).ceil();
-        self.phase = Phase::Narrow(rate, c);
+        (self.phase, self.slack) = (Phase::Narrow(rate, c), 0.0);
         self.again(half);
         Next::Narrow(half)
     }
