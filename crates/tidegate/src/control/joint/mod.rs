@@ -463,10 +463,17 @@ impl Joint {
         self.ask(true, words::SLACK)
     }
 
-    /// A rate limit is the pace's affair; but this is no time to compare or to double anything.
+    /// A rate limit is the pace's affair, and that keeps to it however many are in flight: so more in
+    /// flight that have met one stay. But this is no time to compare or to double anything.
     fn throttled(&mut self, sample: &Sample) -> Option<Change> {
+        let more = self.search.duel().filter(|(axis, duel)| {
+            *axis == Axis::More && duel.is_other() && sample.sent.epoch == self.plan.epoch
+        });
+        if let Some((_, duel)) = more {
+            self.concurrency = duel.point(self.size.ln(), true).concurrency;
+        }
         let compared = self.search.duel().is_some();
-        self.search.give_up(sample.at + Duration::from_secs(1));
+        self.search.give_up(sample.at + Duration::from_secs(15));
         if let Some(startup) = self.startup.take() {
             self.concurrency = startup.kept(self.concurrency);
             self.size.set(self.size.ln());

@@ -190,7 +190,7 @@ impl Search {
         let known = self.next.get(Axis::Smaller as usize).is_some_and(|next| now < *next);
         let doubtful = self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min;
         let doubtful = doubtful && !(known && room.spread > NOISY);
-        let (axis, other) = if let Some(other) = self.crowded(now, base, room) {
+        let (axis, other) = if let Some(other) = self.halved(now, base, room) {
             (Axis::Fewer, other)
         } else if doubtful {
             (Axis::Smaller, Point { ln_size: smaller, ..base })
@@ -230,12 +230,12 @@ impl Search {
         room.sizes && ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
     }
 
-    /// Latencies that differ much are the mark of attempts that wait for each other: then fewer in
-    /// flight are the first question.
-    fn crowded(&self, now: Moment, base: Point, room: &Room) -> Option<Point> {
+    /// Half as many in flight, if nobody has yet told what they do: attempts that wait for each other
+    /// cost the most, and make every other answer noisy.
+    fn halved(&self, now: Moment, base: Point, room: &Room) -> Option<Point> {
         let [.., fewer] = self.steps;
         let due = self.next.get(Axis::Fewer as usize).is_some_and(|next| now >= *next);
-        if due && room.spread > NOISY && fewer == HALF {
+        if due && fewer == HALF {
             return self.other(Axis::Fewer, base, room);
         }
         None

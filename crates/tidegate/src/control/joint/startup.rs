@@ -75,8 +75,10 @@ const SURE: f64 = 0.08;
 const MANY: f64 = 48.0;
 /// One that brings this is kept in half.
 const SOME: f64 = 0.12;
-/// Half as many that bring this more, as a logarithm, are kept.
-const FEWER: f64 = 0.05;
+/// Half as many that bring this more, as a logarithm, are kept: with fewer in flight batches may be
+/// larger. Of one alone more is asked, because nothing overlaps with it.
+const FEWER: f64 = -0.04;
+const ALONE: f64 = 0.05;
 
 /// What the startup needs to know of a batch.
 pub(super) struct Answer {
@@ -109,8 +111,8 @@ impl Startup {
     /// What concurrency to keep if it has to end now.
     pub(super) const fn kept(&self, concurrency: f64) -> f64 {
         match self.phase {
-            Phase::Grow(_) => concurrency,
-            Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
+            Phase::Grow(_) | Phase::Widen(..) => concurrency,
+            Phase::Narrow(_, was) => was,
         }
     }
 
@@ -121,8 +123,7 @@ impl Startup {
         self.slack += 1.0;
         let to = match self.phase {
             Phase::Grow(_) => return None,
-            Phase::Widen(..) => concurrency,
-            Phase::Narrow(_, was) => was,
+            Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
         };
         let usual = self.slack > 2.0 * concurrency;
         usual.then_some(End { concurrency: to, more: self.more, fewer: None })
@@ -192,11 +193,12 @@ impl Startup {
             }
             Phase::Narrow(before, was) => {
                 let gain = rate - before;
-                let in_doubt = (gain - FEWER).abs() < 2.0 * error && error > SURE / 2.0;
+                let enough = if c < 2.0 { ALONE + error } else { FEWER };
+                let in_doubt = (gain - enough).abs() < 2.0 * error && error > SURE / 2.0;
                 if in_doubt && self.arm.batches() < MANY / 2.0 {
                     return Next::Go;
                 }
-                if gain > FEWER + error { self.narrow(rate, c) } else { self.done(was, Some(gain)) }
+                if gain > enough { self.narrow(rate, c) } else { self.done(was, Some(gain)) }
             }
         }
     }
