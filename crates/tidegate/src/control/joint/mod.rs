@@ -510,7 +510,10 @@ impl Controller for Joint {
             Outcome::TooLarge => return self.too_large(sample),
             Outcome::Throttled { .. } => return self.throttled(sample),
             Outcome::Rejected | Outcome::Unreachable | Outcome::Overloaded => return None,
-            Outcome::TimedOut => self.timeouts += 1,
+            Outcome::TimedOut => {
+                self.timeouts += 1;
+                self.share.timed_out(sample.at);
+            }
             Outcome::Ok | Outcome::Partial { .. } => {
                 self.bound.took(f64::from(sample.sent.items));
             }
@@ -540,7 +543,7 @@ impl Controller for Joint {
             Turn::Leave => {
                 self.concurrency = self.concurrency.round().max(1.0);
                 self.search.restart(now);
-                self.ask(true, "searches again: nobody else has waited for a minute")
+                self.ask(true, "searches again: nobody else has waited for a while")
             }
         }
     }
