@@ -7,6 +7,7 @@
 //! | What becomes of an item that is given up? | `dead_letters` |
 //! | What does the server answer over HTTP? | `http` |
 //! | How does an event get from the journal to its sink? | `lane` |
+//! | What does a person see who watches? | [`live`] |
 //! | Which events does a sink get, and in which form? | `route` |
 //! | How does the server tell what it is doing? | [`telemetry`] |
 
@@ -16,6 +17,7 @@ pub mod config;
 mod dead_letters;
 mod http;
 mod lane;
+pub mod live;
 mod route;
 mod status;
 pub mod telemetry;
