@@ -1,7 +1,7 @@
 // A strip on the page: its name, a key that always says the figures of now (or of where the crosshair
 // is), and the drawing. It draws only while it can be seen.
 
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
 import type { MarkGroup } from "./marks";
 import { type Columns, type Line, Strip, type StripOptions, type StripView } from "./strip";
 import { onTheme } from "./theme";
@@ -22,6 +22,9 @@ export interface StripChartProps {
   readonly top?: number;
   readonly sync?: string;
   readonly log?: boolean;
+  readonly bare?: boolean;
+  /** Stands behind the key: a target, for instance. */
+  readonly extra?: ReactNode;
   /** Opens a decision that was clicked. */
   readonly onOpen?: (seq: number) => void;
   /** What is said while there is no value at all. */
@@ -59,7 +62,7 @@ export function StripChart(props: StripChartProps) {
   };
   return (
     <figure className="strip" aria-labelledby={name}>
-      <figcaption className="strip-head">
+      <figcaption className={props.bare ? "visually-hidden" : "strip-head"}>
         <h3 id={name}>{title}</h3>
         {lines.map((line, at) => (
           <span className="key" key={line.label}>
@@ -72,6 +75,7 @@ export function StripChart(props: StripChartProps) {
             />
           </span>
         ))}
+        {props.extra}
       </figcaption>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the same decisions are links in the list beside it */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same decisions are links in the list beside it */}
@@ -106,6 +110,7 @@ function draw(
     sync,
     log,
     onFresh,
+    bare,
   } = latest.current;
   let view = latest.current.read();
   let cursor: number | null = null;
@@ -129,6 +134,7 @@ function draw(
     ...(top === undefined ? {} : { top }),
     ...(sync ? { sync } : {}),
     ...(log ? { log } : {}),
+    ...(bare ? { bare } : {}),
     onCursor: (index) => {
       cursor = index;
       write();

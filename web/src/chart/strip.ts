@@ -32,6 +32,8 @@ export interface StripView {
   readonly target?: number | null;
   /** Times in seconds for which nothing is known. */
   readonly gaps?: readonly (readonly [number, number])[];
+  /** A moment that is looked at. */
+  readonly at?: number | null;
   readonly from: number;
   readonly to: number;
 }
@@ -50,6 +52,8 @@ export interface StripOptions {
   readonly sync?: string;
   readonly timeAxis?: (seconds: number) => string;
   readonly log?: boolean;
+  /** Without axes: a line in a table. */
+  readonly bare?: boolean;
   /** Tells which values the crosshair is on; `null`: those of now. */
   readonly onCursor: (index: number | null) => void;
   /** Tells which decisions the pointer is on. */
@@ -107,7 +111,7 @@ export class Strip {
       width,
       height,
       pxAlign: 1,
-      padding: [10, hasRight ? 0 : 10, 0, 0],
+      padding: this.#options.bare ? [6, 4, 4, 4] : [10, hasRight ? 0 : 10, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -123,7 +127,7 @@ export class Strip {
         },
         right: { range: (_, __, max) => [0, headroom(max, 1)] },
       },
-      axes: this.#axes(hasRight),
+      axes: this.#options.bare ? [{ show: false }, { show: false }] : this.#axes(hasRight),
       series: [{}, ...lines.map((line) => series(line))],
       hooks: {
         drawClear: [(plot) => this.#drawGaps(plot)],
@@ -209,6 +213,7 @@ export class Strip {
     const { ctx } = plot;
     ctx.save();
     this.#drawTarget(plot);
+    this.#drawMoment(plot);
     for (const group of this.#groups) this.#drawMark(plot, group);
     ctx.restore();
   }
@@ -226,6 +231,19 @@ export class Strip {
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
     ctx.setLineDash([]);
+  }
+
+  #drawMoment(plot: uPlot): void {
+    const { at, from, to } = this.#view;
+    if (at === null || at === undefined || at < from || at > to) return;
+    const { ctx, bbox } = plot;
+    const x = Math.round(plot.valToPos(at, "x", true)) + 0.5;
+    ctx.strokeStyle = ink("accent");
+    ctx.lineWidth = 1.5 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
   }
 
   #drawMark(plot: uPlot, group: MarkGroup): void {

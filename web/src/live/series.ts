@@ -13,78 +13,101 @@ export interface Tier {
   readonly keep: number;
 }
 
+/** Those of the server's history, each kept somewhat longer than it is shown. */
 export const TIERS: readonly Tier[] = [
-  { step: 0.25, keep: 330 },
-  { step: 1, keep: 960 },
-  { step: 5, keep: 3700 },
+  { step: 0.25, keep: 130 },
+  { step: 1, keep: 720 },
+  { step: 10, keep: 3700 },
 ];
 
 type Value = number | null;
 
-/** Points of one resolution. */
+/** Points of one resolution: columns of numbers, in which NaN is "none". */
 class Steps {
-  readonly times: number[] = [];
-  readonly columns: Value[][];
-  #seen: number[];
+  readonly tier: Tier;
+  readonly #folds: readonly Fold[];
+  readonly #times: Float64Array;
+  readonly #columns: readonly Float64Array[];
+  readonly #seen: number[];
+  #length = 0;
 
-  constructor(
-    readonly tier: Tier,
-    readonly folds: readonly Fold[],
-  ) {
-    this.columns = folds.map(() => []);
+  constructor(tier: Tier, folds: readonly Fold[]) {
+    this.tier = tier;
+    this.#folds = folds;
+    // A quarter more than is kept: moving everything at each point would cost more than it holds.
+    const room = Math.ceil((tier.keep / tier.step) * 1.25) + 1;
+    this.#times = new Float64Array(room);
+    this.#columns = folds.map(() => new Float64Array(room));
     this.#seen = folds.map(() => 0);
+  }
+
+  get length(): number {
+    return this.#length;
   }
 
   push(at: number, values: readonly Value[]): void {
     const { step } = this.tier;
     const slot = Math.floor(at / step + 1e-6) * step;
-    const last = this.times.at(-1);
-    if (last !== undefined && slot < last) return;
-    if (slot === last) {
-      this.#merge(values);
-      return;
-    }
-    this.times.push(slot);
-    for (const [at, column] of this.columns.entries()) column.push(values[at] ?? null);
-    this.#seen = this.folds.map((_, at) => ((values[at] ?? null) === null ? 0 : 1));
-    this.#trim(slot);
-  }
-
-  #merge(values: readonly Value[]): void {
-    for (const [at, column] of this.columns.entries()) {
-      const value = values[at] ?? null;
+    const last = this.#length > 0 ? (this.#times[this.#length - 1] ?? 0) : Number.NEGATIVE_INFINITY;
+    if (slot < last) return;
+    if (slot > last) this.#append(slot);
+    for (const [place, column] of this.#columns.entries()) {
+      const value = values[place] ?? null;
       if (value === null) continue;
-      const seen = this.#seen[at] ?? 0;
-      const before = column.at(-1) ?? null;
-      column[column.length - 1] = folded(this.folds[at] ?? "last", before, seen, value);
-      this.#seen[at] = seen + 1;
+      const seen = this.#seen[place] ?? 0;
+      const before = column[this.#length - 1] ?? Number.NaN;
+      column[this.#length - 1] = folded(this.#folds[place] ?? "last", before, seen, value);
+      this.#seen[place] = seen + 1;
     }
   }
 
-  /** Arrays are cut in large pieces: moving them at each point would cost more than they hold. */
+  #append(slot: number): void {
+    if (this.#length === this.#times.length) this.#trim(slot);
+    this.#times[this.#length] = slot;
+    for (const column of this.#columns) column[this.#length] = Number.NaN;
+    this.#seen.fill(0);
+    this.#length += 1;
+  }
+
   #trim(now: number): void {
-    const most = Math.ceil(this.tier.keep / this.tier.step);
-    if (this.times.length < most * 1.25) return;
-    const from = this.times.findIndex((time) => time >= now - this.tier.keep);
-    this.times.splice(0, from);
-    for (const column of this.columns) column.splice(0, from);
+    const kept = lowerBound(this.#times, now - this.tier.keep, this.#length);
+    const from = Math.max(kept, Math.ceil(this.#times.length / 5));
+    for (const column of [this.#times, ...this.#columns]) column.copyWithin(0, from, this.#length);
+    this.#length -= from;
   }
 
   clear(): void {
-    this.times.length = 0;
-    for (const column of this.columns) column.length = 0;
+    this.#length = 0;
+  }
+
+  /** Times from the last point before `from` on, and the named columns. */
+  window(places: readonly number[], from: number): [number[], ...Value[][]] {
+    const begin = Math.max(0, lowerBound(this.#times, from, this.#length) - 1);
+    const times = Array.from(this.#times.subarray(begin, this.#length));
+    return [times, ...places.map((place) => this.#values(place, begin))];
+  }
+
+  #values(place: number, begin: number): Value[] {
+    const column = this.#columns[place];
+    const values: Value[] = [];
+    for (let at = begin; at < this.#length; at += 1) {
+      const value = column?.[at];
+      values.push(value === undefined || Number.isNaN(value) ? null : value);
+    }
+    return values;
   }
 }
 
-function folded(fold: Fold, before: Value, seen: number, value: number): number {
-  if (before === null || fold === "last") return value;
+function folded(fold: Fold, before: number, seen: number, value: number): number {
+  if (seen === 0 || fold === "last") return value;
   return fold === "max" ? Math.max(before, value) : before + (value - before) / (seen + 1);
 }
 
 /** Columns over time at falling resolution. */
 export class SeriesStore<Name extends string> {
   readonly #names: readonly Name[];
-  readonly #tiers: Steps[];
+  readonly #tiers: readonly Steps[];
+  #first: number | null = null;
 
   constructor(columns: Readonly<Record<Name, Fold>>, tiers: readonly Tier[] = TIERS) {
     this.#names = Object.keys(columns) as Name[];
@@ -92,43 +115,55 @@ export class SeriesStore<Name extends string> {
     this.#tiers = tiers.map((tier) => new Steps(tier, folds));
   }
 
+  get names(): readonly Name[] {
+    return this.#names;
+  }
+
+  /** The time of the first point there ever was. */
+  get first(): number | null {
+    return this.#first;
+  }
+
   /** A point; one that is older than the last is left out. */
   push(at: number, values: Readonly<Partial<Record<Name, Value>>>): void {
+    this.#first ??= at;
     const row = this.#names.map((name) => values[name] ?? null);
     for (const tier of this.#tiers) tier.push(at, row);
   }
 
-  /** Nothing is known between these times: the lines end at the first. */
+  /** Nothing is known from here to the next point: the lines end. */
   hole(from: number): void {
-    for (const tier of this.#tiers) {
-      tier.push((Math.floor(from / tier.tier.step) + 1) * tier.tier.step, []);
+    for (const steps of this.#tiers) {
+      const { step } = steps.tier;
+      steps.push((Math.floor(from / step) + 1) * step, []);
     }
   }
 
   /** The columns of a window, from the finest resolution that reaches so far back. */
   window(names: readonly Name[], from: number, to: number): [number[], ...Value[][]] {
-    const reaches = (steps: Steps) => to - from <= steps.tier.keep;
-    const steps = this.#tiers.find(reaches) ?? (this.#tiers.at(-1) as Steps);
-    const begin = lowerBound(steps.times, from - steps.tier.step);
-    const columns = names.map(
-      (name) => steps.columns[this.#names.indexOf(name)]?.slice(begin) ?? [],
-    );
-    return [steps.times.slice(begin), ...columns];
+    const steps = this.#tiers.find(({ tier }) => to - from <= tier.keep) ?? this.#tiers.at(-1);
+    const places = names.map((name) => this.#names.indexOf(name));
+    return steps ? steps.window(places, from) : [[]];
   }
 
   clear(): void {
+    this.#first = null;
     for (const tier of this.#tiers) tier.clear();
   }
 
   /** Points kept, of all resolutions. */
   get length(): number {
-    return this.#tiers.reduce((sum, steps) => sum + steps.times.length, 0);
+    return this.#tiers.reduce((sum, steps) => sum + steps.length, 0);
   }
 }
 
-/** The first place whose value is at least `value`. */
-export function lowerBound(sorted: readonly number[], value: number): number {
-  let [low, high] = [0, sorted.length];
+/** The first place of the first `length` whose value is at least `value`. */
+export function lowerBound(
+  sorted: ArrayLike<number>,
+  value: number,
+  length: number = sorted.length,
+): number {
+  let [low, high] = [0, length];
   while (low < high) {
     const middle = (low + high) >>> 1;
     if ((sorted[middle] ?? 0) < value) low = middle + 1;

@@ -7,16 +7,16 @@ const plan = (batch_size: number, concurrency = 1, linger_ms = 0) => ({
   linger_ms,
 });
 const step = (
-  seq: number,
+  number: number,
   from: number,
   to: number,
-  at = seq * 1000,
+  at = number * 1000,
   by = "aimd",
 ): DecisionLike => ({
-  seq,
+  number,
   at_unix_ms: at,
   by,
-  reason: `step ${seq}`,
+  reason: `step ${number}`,
   from: plan(from),
   to: plan(to),
 });

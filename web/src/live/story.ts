@@ -14,7 +14,7 @@ export interface PlanLike {
 
 /** A change of plan. */
 export interface DecisionLike {
-  readonly seq: number;
+  readonly number: number;
   readonly at_unix_ms: number;
   readonly by: string;
   readonly reason: string;

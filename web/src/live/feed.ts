@@ -1,0 +1,66 @@
+// What happened, when, and what was done about it? Changes of plan (steps that belong together told
+// as one), breakers that opened and closed, and times of which nothing is known, the newest first.
+
+import type { Decision, Transition } from "../api/types";
+import type { Break, Live, Told } from "./live";
+import { type Run, runs } from "./story";
+
+export type Entry =
+  | {
+      readonly kind: "plan";
+      readonly key: string;
+      readonly atMs: number;
+      readonly lane: string;
+      readonly run: Run<Decision>;
+      readonly isOpenable: boolean;
+    }
+  | {
+      readonly kind: "breaker";
+      readonly key: string;
+      readonly atMs: number;
+      readonly transition: Transition;
+    }
+  | { readonly kind: "break"; readonly key: string; readonly atMs: number; readonly gap: Break };
+
+/** Decisions of a lane that are looked at: enough for what a page shows. */
+const LOOKED_AT = 300;
+
+/** The newest entries of all lanes and sinks. */
+export function feed(live: Live, most: number): Entry[] {
+  const entries: Entry[] = [];
+  for (const lane of live.lanesWithDecisions) {
+    const told = live.decisions(lane).slice(-LOOKED_AT);
+    for (const [at, run] of runs(told.map(({ decision }) => decision)).entries())
+      entries.push(planEntry(live, told, lane, run, at));
+  }
+  for (const transition of live.transitions) {
+    const key = `b/${transition.sink}/${transition.number}/${transition.at_unix_ms}`;
+    entries.push({ kind: "breaker", key, atMs: transition.at_unix_ms, transition });
+  }
+  for (const gap of live.breaks) {
+    entries.push({ kind: "break", key: `g/${gap.fromMs}`, atMs: gap.toMs ?? gap.fromMs, gap });
+  }
+  entries.sort((a, b) => b.atMs - a.atMs);
+  return entries.slice(0, most);
+}
+
+function planEntry(
+  live: Live,
+  told: readonly Told[],
+  lane: string,
+  run: Run<Decision>,
+  at: number,
+): Entry {
+  const last = run.steps[run.steps.length - 1] as Decision;
+  const source = told.find(
+    ({ decision }) => decision.id === last.id && decision.at_unix_ms === last.at_unix_ms,
+  );
+  return {
+    kind: "plan",
+    key: `p/${lane}/${run.steps[0].at_unix_ms}/${run.steps[0].number}/${at}`,
+    atMs: last.at_unix_ms,
+    lane,
+    run,
+    isOpenable: source ? live.isOfThisRun(source) : false,
+  };
+}

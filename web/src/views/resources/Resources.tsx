@@ -1,0 +1,3 @@
+export function Resources() {
+  return null;
+}
