@@ -22,5 +22,5 @@ mod route;
 mod status;
 pub mod telemetry;
 
-pub use app::{RunError, Server, StartError};
+pub use app::{Extras, RunError, Server, StartError};
 pub use http::tls::TlsError;

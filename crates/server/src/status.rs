@@ -11,6 +11,7 @@ use crate::dead_letters::replay::Replay;
 use crate::http::Door;
 use crate::lane::outage::Outage;
 use crate::lane::shared::{Shared as Lane, State};
+use crate::live::Hub;
 use crate::telemetry::sampler::Sampled;
 
 /// The parts of a running server, to be read.
@@ -24,6 +25,8 @@ pub(crate) struct Status {
     pub(crate) outages: Vec<Arc<Outage>>,
     pub(crate) replay: Arc<Replay>,
     pub(crate) sampled: Sampled,
+    /// What watchers share.
+    pub(crate) live: Hub,
     pub(crate) draining: AtomicBool,
 }
 

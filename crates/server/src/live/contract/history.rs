@@ -23,4 +23,4 @@ pub struct History {
 
 /// One value a point, null where there was none. Where the resolution falls, rates are means, plans
 /// and levels are the last value, and latencies, queues and ages are the worst value of the interval.
-pub type Series = Vec<Option<f64>>;
+pub type Series = Vec<Option<f32>>;
