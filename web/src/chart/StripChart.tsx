@@ -20,6 +20,8 @@ export interface StripChartProps {
   readonly timeAxis?: StripOptions["timeAxis"];
   readonly height?: number;
   readonly top?: number;
+  readonly topRight?: number;
+  readonly binary?: boolean;
   readonly sync?: string;
   readonly log?: boolean;
   readonly bare?: boolean;
@@ -64,26 +66,30 @@ export function StripChart(props: StripChartProps) {
     <figure className="strip" aria-labelledby={name}>
       <figcaption className={props.bare ? "visually-hidden" : "strip-head"}>
         <h3 id={name}>{title}</h3>
-        {lines.map((line, at) => (
-          <span className="key" key={line.label}>
-            <Swatch line={line} />
-            {line.label}
-            <b
-              ref={(element) => {
-                figures.current[at] = element;
-              }}
-            />
-          </span>
-        ))}
         {props.extra}
+        <div className="keys">
+          {lines.map((line, at) => (
+            <span className="key" key={line.label}>
+              <Swatch line={line} />
+              {line.label}
+              <b
+                ref={(element) => {
+                  figures.current[at] = element;
+                }}
+              />
+            </span>
+          ))}
+        </div>
       </figcaption>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the same decisions are links in the list beside it */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same decisions are links in the list beside it */}
       <div className="strip-plot" style={{ height }} onClick={open}>
         <div ref={place} aria-hidden="true" />
-        <div className="strip-empty" ref={empty} hidden>
-          {none}
-        </div>
+        {props.bare ? null : (
+          <div className="strip-empty" ref={empty} hidden>
+            {none}
+          </div>
+        )}
         {tip ? <MarkTip tip={tip} /> : null}
       </div>
     </figure>
@@ -111,6 +117,8 @@ function draw(
     log,
     onFresh,
     bare,
+    topRight,
+    binary,
   } = latest.current;
   let view = latest.current.read();
   let cursor: number | null = null;
@@ -132,6 +140,8 @@ function draw(
     ...(axisRight ? { axisRight } : {}),
     ...(timeAxis ? { timeAxis } : {}),
     ...(top === undefined ? {} : { top }),
+    ...(topRight === undefined ? {} : { topRight }),
+    ...(binary ? { binary } : {}),
     ...(sync ? { sync } : {}),
     ...(log ? { log } : {}),
     ...(bare ? { bare } : {}),

@@ -48,6 +48,10 @@ export interface StripOptions {
   readonly axisRight?: (value: number) => string;
   /** The smallest top of the axis, so that a flat line near 0 does not fill the strip. */
   readonly top?: number;
+  /** The same of the right axis. */
+  readonly topRight?: number;
+  /** Ticks at powers of two, for bytes. */
+  readonly binary?: boolean;
   /** Strips with the same key have one crosshair. */
   readonly sync?: string;
   readonly timeAxis?: (seconds: number) => string;
@@ -111,7 +115,7 @@ export class Strip {
       width,
       height,
       pxAlign: 1,
-      padding: this.#options.bare ? [6, 4, 4, 4] : [10, hasRight ? 0 : 10, 0, 0],
+      padding: this.#options.bare ? [6, 4, 4, 4] : [10, hasRight ? 0 : 24, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -125,7 +129,9 @@ export class Strip {
           ...(this.#options.log ? { distr: 3 as const } : {}),
           range: (_, __, max) => this.#range(max),
         },
-        right: { range: (_, __, max) => [0, headroom(max, 1)] },
+        right: {
+          range: (_, __, max) => [0, headroom(Math.max(max ?? 0, this.#options.topRight ?? 0))],
+        },
       },
       axes: this.#options.bare ? [{ show: false }, { show: false }] : this.#axes(hasRight),
       series: [{}, ...lines.map((line) => series(line))],
@@ -140,7 +146,7 @@ export class Strip {
   #range(max: number | null): [number, number] {
     const target = this.#view?.target ?? 0;
     const top = Math.max(max ?? 0, target ?? 0, this.#options.top ?? 0);
-    return this.#options.log ? [1, Math.max(10, top * 1.3)] : [0, headroom(top, 1)];
+    return this.#options.log ? [1, Math.max(10, top * 1.3)] : [0, headroom(top)];
   }
 
   #axes(hasRight: boolean): uPlot.Axis[] {
@@ -150,7 +156,8 @@ export class Strip {
     const y: uPlot.Axis = {
       ...text,
       scale: "y",
-      size: 46,
+      size: 52,
+      ...(this.#options.binary ? { incrs: BINARY_STEPS } : {}),
       gap: 6,
       ticks: { show: false },
       grid,
@@ -176,7 +183,7 @@ export class Strip {
         ...y,
         scale: "right",
         side: 1,
-        size: 40,
+        size: 50,
         grid: { show: false },
         values: (_, splits) => splits.map((value) => (value === null ? "" : right(value))),
       });
@@ -293,7 +300,11 @@ export class Strip {
   }
 }
 
-const headroom = (max: number, least: number) => Math.max(max * 1.12, least * 1e-9) || 1;
+/** Room above the highest value. */
+const headroom = (max: number) => max * 1.12 || 1;
+
+/** Powers of two: steps at which bytes are round. */
+const BINARY_STEPS = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
 function series(line: Line): uPlot.Series {
   return {

@@ -1,9 +1,9 @@
 // What happened, when, and what was done about it? Changes of plan (steps that belong together told
 // as one), breakers that opened and closed, and times of which nothing is known, the newest first.
 
-import type { Decision, Transition } from "../api/types";
+import type { Decision } from "../api/types";
 import type { Break, Live, Told } from "./live";
-import { type Run, runs } from "./story";
+import { type Outage, outages, type Run, runs } from "./story";
 
 export type Entry =
   | {
@@ -15,15 +15,15 @@ export type Entry =
       readonly isOpenable: boolean;
     }
   | {
-      readonly kind: "breaker";
+      readonly kind: "outage";
       readonly key: string;
       readonly atMs: number;
-      readonly transition: Transition;
+      readonly outage: Outage;
     }
   | { readonly kind: "break"; readonly key: string; readonly atMs: number; readonly gap: Break };
 
 /** Decisions of a lane that are looked at: enough for what a page shows. */
-const LOOKED_AT = 300;
+const LOOKED_AT = 120;
 
 /** The newest entries of all lanes and sinks. */
 export function feed(live: Live, most: number): Entry[] {
@@ -33,9 +33,10 @@ export function feed(live: Live, most: number): Entry[] {
     for (const [at, run] of runs(told.map(({ decision }) => decision)).entries())
       entries.push(planEntry(live, told, lane, run, at));
   }
-  for (const transition of live.transitions) {
-    const key = `b/${transition.sink}/${transition.number}/${transition.at_unix_ms}`;
-    entries.push({ kind: "breaker", key, atMs: transition.at_unix_ms, transition });
+  for (const outage of outages(live.transitions)) {
+    // One that lasts stays on top: it is what matters now.
+    const atMs = outage.toMs ?? live.now();
+    entries.push({ kind: "outage", key: `o/${outage.sink}/${outage.fromMs}`, atMs, outage });
   }
   for (const gap of live.breaks) {
     entries.push({ kind: "break", key: `g/${gap.fromMs}`, atMs: gap.toMs ?? gap.fromMs, gap });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { changes, type DecisionLike, direction, runs } from "./story";
+import { changes, type DecisionLike, direction, outages, runs } from "./story";
 
 const plan = (batch_size: number, concurrency = 1, linger_ms = 0) => ({
   batch_size,
@@ -60,4 +60,48 @@ it("says what changed, and only that", () => {
   expect(changes({ from: { ...plan(1), pace: null }, to: { ...plan(1), pace: 40 } }, write)).toBe(
     "pace none → 40/s",
   );
+});
+
+it("tells steps away and back as a trial, and trials around one plan as one", () => {
+  const told = runs([
+    step(1, 100, 200),
+    step(2, 200, 300),
+    step(3, 300, 200),
+    step(4, 200, 150),
+    step(5, 150, 200),
+    step(6, 200, 400),
+  ]);
+  expect(told.map((run) => [run.direction, run.steps.map(({ number }) => number)])).toEqual([
+    ["up", [1]],
+    ["trial", [2, 3, 4, 5]],
+    ["up", [6]],
+  ]);
+});
+
+it("does not call a long way up and down again a trial of one step", () => {
+  const told = runs([step(1, 100, 200), step(2, 200, 300), step(3, 300, 150)]);
+  expect(told.map((run) => run.direction)).toEqual(["up", "down"]);
+});
+
+it("tells an outage as one, from its first opening to its end", () => {
+  const change = (at_unix_ms: number, to: "closed" | "open" | "half_open", sink = "a") => ({
+    sink,
+    at_unix_ms,
+    to,
+    reason: `at ${at_unix_ms}`,
+  });
+  const told = outages([
+    change(1, "open"),
+    change(2, "half_open"),
+    change(3, "open"),
+    change(4, "open", "b"),
+    change(5, "half_open"),
+    change(6, "closed"),
+    change(7, "half_open", "b"),
+    change(8, "closed", "c"),
+  ]);
+  expect(told).toEqual([
+    { sink: "a", fromMs: 1, toMs: 6, again: 1, isProbing: false, reason: "at 1" },
+    { sink: "b", fromMs: 4, toMs: null, again: 0, isProbing: true, reason: "at 4" },
+  ]);
 });

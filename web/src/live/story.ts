@@ -24,7 +24,8 @@ export interface DecisionLike {
 
 /** Changes of plan that read as one. */
 export interface Run<D extends DecisionLike> {
-  readonly direction: Direction;
+  /** `trial`: other plans were tried for a moment, and the one before is in force again. */
+  readonly direction: Direction | "trial";
   /** In the order of time; at least one. */
   readonly steps: readonly [D, ...D[]];
 }
@@ -44,18 +45,56 @@ export function direction({ from, to }: Pick<DecisionLike, "from" | "to">): Dire
 
 /** Joins decisions of one lane, given in the order of time. */
 export function runs<D extends DecisionLike>(decisions: readonly D[]): Run<D>[] {
-  const joined: { direction: Direction; steps: [D, ...D[]] }[] = [];
+  const joined: Run<D>[] = [];
   for (const decision of decisions) {
     const leads = direction(decision);
     const open = joined.at(-1);
-    const last = open?.steps.at(-1);
-    const follows =
-      last && decision.at_unix_ms - last.at_unix_ms <= PAUSE_MS && last.by === decision.by;
-    if (open && follows && open.direction === leads) open.steps.push(decision);
-    else joined.push({ direction: leads, steps: [decision] });
+    if (open && open.direction === leads && follows(open, decision)) {
+      joined[joined.length - 1] = { direction: leads, steps: [...open.steps, decision] };
+    } else joined.push({ direction: leads, steps: [decision] });
+    foldTrial(joined);
   }
   return joined;
 }
+
+/** Whether a decision belongs to what a run began. */
+function follows<D extends DecisionLike>({ steps }: Run<D>, next: D): boolean {
+  const last = steps[steps.length - 1] ?? steps[0];
+  return next.at_unix_ms - last.at_unix_ms <= PAUSE_MS && last.by === next.by;
+}
+
+/** Where the last two lead back to the plan that was before them, they are one trial. */
+function foldTrial<D extends DecisionLike>(joined: Run<D>[]): void {
+  const [away, back] = joined.slice(-2);
+  const last = back?.steps.at(-1);
+  if (!away || !back || !last || !follows(away, back.steps[0])) return;
+  const isSame = (a: PlanLike, b: PlanLike) => planKey(a) === planKey(b);
+  // A first part that went further than the trial keeps the steps that led to the plan returned to.
+  const begin = away.steps.findLastIndex(({ from }) => isSame(from, last.to));
+  const [first, ...rest] = away.steps.slice(begin);
+  if (begin < 0 || !first || (away.direction === "trial" && begin > 0)) return;
+  const kept = away.steps.slice(0, begin);
+  const trial: Run<D> = { direction: "trial", steps: [first, ...rest, ...back.steps] };
+  joined.splice(
+    -2,
+    2,
+    ...(kept[0] ? [{ ...away, steps: [kept[0], ...kept.slice(1)] as const }] : []),
+    trial,
+  );
+  mergeTrials(joined);
+}
+
+/** Trials around one plan, one after the other, are one. */
+function mergeTrials<D extends DecisionLike>(joined: Run<D>[]): void {
+  const [before, trial] = joined.slice(-2);
+  if (before?.direction !== "trial" || trial?.direction !== "trial") return;
+  const isAround = planKey(before.steps[0].from) === planKey(trial.steps[0].from);
+  if (!isAround || !follows(before, trial.steps[0])) return;
+  joined.splice(-2, 2, { direction: "trial", steps: [...before.steps, ...trial.steps] });
+}
+
+const planKey = (plan: PlanLike) =>
+  [plan.batch_size, plan.concurrency, plan.linger_ms, plan.pace].join(" ");
 
 /** What a change of plan changed, in words: `batch size 3,200 → 1,420`. */
 export function changes(
@@ -76,4 +115,52 @@ export function changes(
   const pace = (value: number | null | undefined) => (value ? `${write.size(value)}/s` : "none");
   part("pace", pace(from.pace), pace(to.pace));
   return parts.join(", ");
+}
+
+/** A change of a breaker. */
+export interface TransitionLike {
+  readonly sink: string;
+  readonly at_unix_ms: number;
+  readonly to: "closed" | "open" | "half_open";
+  readonly reason: string;
+}
+
+/** From the first time that a breaker opened until it closed: what lies between is probes that failed. */
+export interface Outage {
+  readonly sink: string;
+  readonly fromMs: number;
+  /** `null` while it lasts. */
+  readonly toMs: number | null;
+  /** How many times it opened again. */
+  readonly again: number;
+  readonly isProbing: boolean;
+  /** Why it opened the first time. */
+  readonly reason: string;
+}
+
+/** Joins the transitions of all sinks, given in the order of time. */
+export function outages(transitions: readonly TransitionLike[]): Outage[] {
+  const done: Outage[] = [];
+  const open = new Map<string, Outage>();
+  for (const { sink, at_unix_ms, to, reason } of transitions) {
+    const before = open.get(sink);
+    if (!before) {
+      const begun = {
+        sink,
+        fromMs: at_unix_ms,
+        toMs: null,
+        again: 0,
+        isProbing: to === "half_open",
+        reason,
+      };
+      if (to !== "closed") open.set(sink, begun);
+    } else if (to === "closed") {
+      done.push({ ...before, toMs: at_unix_ms, isProbing: false });
+      open.delete(sink);
+    } else {
+      const again = before.again + (to === "open" ? 1 : 0);
+      open.set(sink, { ...before, again, isProbing: to === "half_open" });
+    }
+  }
+  return [...done, ...open.values()];
 }

@@ -50,6 +50,7 @@ interface LaneStrip {
   readonly axis: (value: number) => string;
   readonly axisRight?: (value: number) => string;
   readonly top?: number;
+  readonly topRight?: number;
   readonly target?: boolean;
   readonly marks?: "size" | "concurrency";
   readonly none?: string;
@@ -103,15 +104,15 @@ export const LANE_STRIPS = {
     axis: axisCount,
     axisRight: axisSeconds,
     top: 10,
+    topRight: 0.1,
   },
   failing: {
     id: "failing",
     title: "Failed and again",
-    columns: ["retries_per_second", "errors_per_second", "misses_per_second"],
+    columns: ["retries_per_second", "errors_per_second"],
     lines: [
       { label: "retries", ink: "warn", format: perSecond, dash: [4, 3] },
       { label: "errors", ink: "bad", format: perSecond, width: 1.8 },
-      { label: "over target", ink: "series-3", format: perSecond, dash: [1.5, 2] },
     ],
     axis: axisCount,
     top: 1,
@@ -134,7 +135,19 @@ export const LANE_STRIPS = {
     axis: axisCount,
     axisRight: axisMs,
     top: 1.2,
+    topRight: 1,
     marks: "concurrency",
+  },
+  attempts: {
+    id: "attempts",
+    title: "Attempts",
+    columns: ["attempts_per_second", "misses_per_second"],
+    lines: [
+      { label: "answered", ink: "series-3", format: perSecond, width: 1.2 },
+      { label: "over target", ink: "series-1", format: perSecond, width: 1.8 },
+    ],
+    axis: axisCount,
+    top: 1,
   },
   delivery: {
     id: "delivery",
@@ -187,11 +200,12 @@ export function LaneStripChart(props: {
       onOpen: (seq) => go(`${lanePath(facts.sink, facts.lane)}?decision=${seq}`),
       ...(made.axisRight ? { axisRight: made.axisRight } : {}),
       ...(made.top === undefined ? {} : { top: made.top }),
+      ...(made.topRight === undefined ? {} : { topRight: made.topRight }),
       ...(made.none ? { none: made.none } : {}),
     };
   }, [chosen, facts, live, made, window]);
   const target = made.target ? (
-    <span className="key">
+    <span className="key end">
       <svg viewBox="0 0 14 8" aria-hidden="true">
         <line x1="0" y1="4" x2="14" y2="4" stroke="var(--text-2)" strokeDasharray="4 3" />
       </svg>

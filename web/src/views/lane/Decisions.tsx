@@ -7,7 +7,7 @@ import type { Decision, DecisionPage } from "../../api/types";
 import { useParam } from "../../app/router";
 import { planText, whole } from "../../format/number";
 import { when } from "../../format/time";
-import { useLive, useVersion } from "../../live/hooks";
+import { useLive } from "../../live/hooks";
 import { direction } from "../../live/story";
 import { Empty, Failed, Loading } from "../../ui/Blank";
 import { Link } from "../../ui/Link";
@@ -96,31 +96,38 @@ function Nothing({ isFiltered }: { isFiltered: boolean }) {
 /** Pages of decisions: the first one follows what is decided; older ones are added on demand. */
 function usePages(lane: string, search: string, by: string, chosen: string) {
   const live = useLive();
-  const version = useVersion();
   const wanted = useDeferredValue(search);
   const [pages, setPages] = useState<readonly DecisionPage[]>([]);
   const [error, setError] = useState<Error | null>(null);
-  const renewed = useRef(0);
   const asked = query({ lane, search: wanted, by, limit: PAGE });
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new version asks for the first page again
   useEffect(() => {
     const abort = new AbortController();
-    const pause = Math.max(0, renewed.current + RENEW_MS - Date.now());
-    const timer = setTimeout(() => {
-      renewed.current = Date.now();
+    const look = () =>
       getJson<DecisionPage>(`/api/decisions${asked}`, abort.signal)
         .then((page) => {
           setPages((before) => joined(page, before, asked));
           setError(null);
         })
         .catch((why: Error) => !abort.signal.aborted && setError(why));
-    }, pause);
+    void look();
+    let seen = live.lane(lane)?.now.decisions_total;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = live.subscribe(() => {
+      const total = live.lane(lane)?.now.decisions_total;
+      if (total === seen || timer !== undefined) return;
+      timer = setTimeout(() => {
+        timer = undefined;
+        seen = live.lane(lane)?.now.decisions_total;
+        void look();
+      }, RENEW_MS);
+    });
     return () => {
+      stop();
       clearTimeout(timer);
       abort.abort();
     };
-  }, [asked, version, live]);
+  }, [asked, lane, live]);
 
   const next = pages.at(-1)?.next ?? null;
   const older = () => {

@@ -22,6 +22,7 @@ const STRIPS: readonly StripName[] = [
   "delivery",
   "waiting",
   "failing",
+  "attempts",
 ];
 
 export function LaneView({ sink, lane }: { sink: string; lane: string }) {

@@ -167,7 +167,8 @@ export function BreakerPanel({ facts }: { facts: LaneFacts }) {
         </ol>
       ) : (
         <p className="panel-foot fine">
-          It has not opened since {span(live.now() - (live.snapshot?.server.started_unix_ms ?? 0))}.
+          It has not opened since the server began,{" "}
+          {span(live.now() - (live.snapshot?.server.started_unix_ms ?? 0))} ago.
         </p>
       )}
     </section>

@@ -1,4 +1,4 @@
-// Many lanes at once: a row each, with the figures that are compared and three lines.
+// Many lanes at once: a row each, with the figures that are compared, two to a cell, and three lines.
 
 import type { LaneFacts } from "../../api/types";
 import { lanePath } from "../../app/router";
@@ -18,30 +18,21 @@ export function LaneRows({ lanes }: { lanes: readonly LaneFacts[] }) {
           <tr>
             <th scope="col">Lane</th>
             <th scope="col" className="num">
-              In
+              In, out
+            </th>
+            <th scope="col">Events</th>
+            <th scope="col" className="num">
+              Waiting, oldest
             </th>
             <th scope="col" className="num">
-              Out
-            </th>
-            <th scope="col">Events in and out</th>
-            <th scope="col" className="num">
-              Waiting
-            </th>
-            <th scope="col" className="num">
-              Oldest
-            </th>
-            <th scope="col" className="num">
-              p50
-            </th>
-            <th scope="col" className="num">
-              p99
+              p50, p99
             </th>
             <th scope="col">Attempt latency</th>
             <th scope="col" className="num">
-              Errors
+              Errors, retries
             </th>
             <th scope="col" className="num">
-              Batch
+              Plan, linger
             </th>
             <th scope="col">Batch size</th>
           </tr>
@@ -56,7 +47,7 @@ export function LaneRows({ lanes }: { lanes: readonly LaneFacts[] }) {
   );
 }
 
-const HEIGHT = 40;
+const HEIGHT = 42;
 
 function Row({ facts }: { facts: LaneFacts }) {
   const lane = useLane(facts.key);
@@ -71,14 +62,14 @@ function Row({ facts }: { facts: LaneFacts }) {
           <Link href={lanePath(facts.sink, facts.lane)}>
             {facts.sink}
             <span className="lane-of">/{facts.lane}</span>
-          </Link>
+          </Link>{" "}
+          <span className="fine">{stands.word}</span>
         </Status>
         <div className="fine row-says">{now.says}</div>
       </th>
       <td className="num">
         <Figure of={rate(now.in_per_second)} />
-      </td>
-      <td className="num">
+        <br />
         <Figure of={rate(now.out_per_second)} />
       </td>
       <td className="spark">
@@ -86,25 +77,29 @@ function Row({ facts }: { facts: LaneFacts }) {
       </td>
       <td className="num">
         <Figure of={count(now.backlog)} />
-      </td>
-      <td className="num">
+        <br />
         <Figure of={duration(now.oldest_seconds === null ? null : now.oldest_seconds * 1000)} />
       </td>
       <td className="num">
         <Figure of={duration(now.attempt_ms?.p50)} />
-      </td>
-      <td className={isOver ? "num over" : "num"}>
-        <Figure of={duration(now.attempt_ms?.p99)} />
-        {isOver ? <span className="visually-hidden">over the target</span> : null}
+        <br />
+        <span className={isOver ? "over" : ""}>
+          <Figure of={duration(now.attempt_ms?.p99)} />
+          {isOver ? <span className="visually-hidden">over the target</span> : null}
+        </span>
       </td>
       <td className="spark">
         <LaneStripChart facts={facts} strip="latency" height={HEIGHT} bare />
       </td>
       <td className="num">
         <Figure of={rate(now.errors_per_second)} />
+        <br />
+        <Figure of={rate(now.retries_per_second)} />
       </td>
       <td className="num">
         {whole(now.plan.batch_size)} × {concurrency(now.plan.concurrency).value}
+        <br />
+        <Figure of={duration(now.plan.linger_ms)} />
       </td>
       <td className="spark">
         <LaneStripChart facts={facts} strip="size" height={HEIGHT} bare />

@@ -7,6 +7,7 @@ import { useLive, useSnapshot, useTick } from "../../live/hooks";
 import { Empty } from "../../ui/Blank";
 import { Stat } from "../../ui/Figure";
 import { Link } from "../../ui/Link";
+import { Said } from "../../ui/Said";
 import { Segments } from "../../ui/Segments";
 import { Glyph } from "../../ui/Status";
 import { RangePicker } from "../common/range";
@@ -67,16 +68,16 @@ function Headline() {
   const all =
     live.snapshot?.lanes.map(({ key }) => live.lane(key)).filter((lane) => lane !== null) ?? [];
   const stands = worst(all);
+  const said = tick?.says ?? "";
   return (
     <div className="headline">
       <Glyph shape={stands.shape} tone={stands.tone} />
-      <h1>{sentence(tick?.says ?? "")}</h1>
+      <h1 className={said.length > 90 ? "long" : ""}>
+        <Said words={said} />
+      </h1>
     </div>
   );
 }
-
-/** With a capital, as a heading has. */
-const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1);
 
 function Troubles() {
   const troubles = useTick()?.troubles ?? [];
@@ -86,7 +87,7 @@ function Troubles() {
       {troubles.map((trouble) => (
         <li key={trouble}>
           <Glyph shape="triangle" tone="warn" />
-          <span>{sentence(trouble)}</span>
+          <Said words={trouble} />
         </li>
       ))}
     </ul>
@@ -100,20 +101,20 @@ function TotalFigures() {
   const age = totals.oldest_seconds;
   return (
     <dl className="panel stats live-part">
-      <Stat name="In" of={rate(totals.accepted_per_second, "events")}>
+      <Stat name="Events in" of={rate(totals.accepted_per_second)}>
         {text(rate(ingest.requests_per_second))} requests
       </Stat>
-      <Stat name="Out" of={rate(totals.delivered_per_second, "events")}>
+      <Stat name="Events out" of={rate(totals.delivered_per_second)}>
         {text(rate(totals.attempts_per_second))} attempts
       </Stat>
-      <Stat name="Waiting" of={count(totals.backlog, "events")}>
+      <Stat name="Events waiting" of={count(totals.backlog)}>
         {age === null ? "nothing queued" : `oldest ${text(duration(age * 1000))}`}
       </Stat>
       <Stat name="Attempt p99" of={duration(totals.attempt_p99_ms)}>
         worst lane
       </Stat>
       <Stat name="Delivery p99" of={duration(totals.delivery_p99_ms)}>
-        accepted to delivered
+        end to end, worst lane
       </Stat>
       <Stat name="Errors" of={rate(totals.errors_per_second)}>
         {text(rate(totals.retries_per_second))} retries

@@ -1,12 +1,13 @@
 // The column that tells what happened: read from the top, it is the answer to "what did it do, and why?"
 
 import { useMemo } from "react";
+import type { LaneFacts } from "../../api/types";
 import { lanePath } from "../../app/router";
-import { planText } from "../../format/number";
-import { clock } from "../../format/time";
+import { planText, whole } from "../../format/number";
+import { clock, span } from "../../format/time";
 import { type Entry, feed } from "../../live/feed";
 import { useLive, useSnapshot, useVersion } from "../../live/hooks";
-import { changes } from "../../live/story";
+import { changes, type Outage } from "../../live/story";
 import { Empty } from "../../ui/Blank";
 import { Link } from "../../ui/Link";
 import { Glyph, type Shape, type Tone } from "../../ui/Status";
@@ -44,13 +45,7 @@ export function Story() {
 
 function EntryText({ entry }: { entry: Entry }) {
   if (entry.kind === "plan") return <PlanEntry entry={entry} />;
-  if (entry.kind === "breaker") {
-    const { at_unix_ms, sink, to, reason } = entry.transition;
-    const [shape, tone, words] = BREAKER[to];
-    return (
-      <Line shape={shape} tone={tone} times={[at_unix_ms]} who={sink} says={words} why={reason} />
-    );
-  }
+  if (entry.kind === "outage") return <OutageEntry outage={entry.outage} />;
   const { fromMs, toMs, reason, message } = entry.gap;
   const says = reason === "restarted" ? "the server was restarted" : "this page was away";
   const why =
@@ -81,11 +76,21 @@ function PlanEntry({ entry }: { entry: Extract<Entry, { kind: "plan" }> }) {
   const { steps, direction } = entry.run;
   const [first, last] = [steps[0], steps[steps.length - 1] ?? steps[0]];
   const sum = { from: first.from, to: last.to };
+  if (direction === "trial") {
+    const plans = new Set(steps.map(({ to }) => planText(to))).size - 1;
+    return (
+      <Line
+        mark="other"
+        times={[first.at_unix_ms, last.at_unix_ms]}
+        who={entry.lane}
+        href={hrefOf(entry, facts, last.number)}
+        says={`tried ${plans === 1 ? planText(first.to) : `${plans} other plans`}, stays at ${planText(last.to)}`}
+        why={last.reason}
+      />
+    );
+  }
   const what = steps.length === 1 ? changed(first) : changes(sum, WRITE) || planText(last.to);
-  const href =
-    facts && entry.isOpenable
-      ? `${lanePath(facts.sink, facts.lane)}?decision=${last.number}`
-      : null;
+  const href = hrefOf(entry, facts, last.number);
   return (
     <Line
       mark={direction}
@@ -99,11 +104,24 @@ function PlanEntry({ entry }: { entry: Extract<Entry, { kind: "plan" }> }) {
   );
 }
 
+/** The decision's own page; those of a server that is gone have none. */
+function hrefOf(
+  entry: Extract<Entry, { kind: "plan" }>,
+  facts: LaneFacts | undefined,
+  number: number,
+): string | null {
+  return facts && entry.isOpenable
+    ? `${lanePath(facts.sink, facts.lane)}?decision=${number}`
+    : null;
+}
+
 function Line(props: {
   shape?: Shape;
   tone?: Tone;
   mark?: "up" | "down" | "other";
   times: readonly number[];
+  /** It still lasts. */
+  isOpen?: boolean;
   who: string;
   href?: string | null;
   says: string;
@@ -120,7 +138,9 @@ function Line(props: {
       )}
       <div>
         <div className="told-head">
-          <span className="nowrap">{to && to !== from ? `${from} – ${to}` : from}</span>
+          <span className="nowrap">
+            {props.isOpen ? `since ${from}` : to && to !== from ? `${from} – ${to}` : from}
+          </span>
           {props.href ? <Link href={props.href}>{props.who}</Link> : <span>{props.who}</span>}
           {(props.steps ?? 1) > 1 ? <span>{props.steps} steps</span> : null}
         </div>
@@ -148,6 +168,29 @@ export function PlanMark({ direction }: { direction: "up" | "down" | "other" }) 
       ) : null}
       {direction === "other" ? <path d="M6 .8 11.2 6 6 11.2.8 6Z" fill="currentColor" /> : null}
     </svg>
+  );
+}
+
+function OutageEntry({ outage }: { outage: Outage }) {
+  const { sink, fromMs, toMs, again, isProbing, reason } = outage;
+  const failed =
+    again > 0 ? `, ${again === 1 ? "a probe" : `${whole(again)} rounds of probes`} failed` : "";
+  if (toMs !== null) {
+    const says = `breaker was open for ${span(toMs - fromMs)}${failed}`;
+    return (
+      <Line shape="disc" tone="ok" times={[fromMs, toMs]} who={sink} says={says} why={reason} />
+    );
+  }
+  return (
+    <Line
+      shape={isProbing ? "half" : "square"}
+      tone={isProbing ? "warn" : "bad"}
+      times={[fromMs]}
+      isOpen
+      who={sink}
+      says={`breaker open: nothing is sent but probes${failed}`}
+      why={reason}
+    />
   );
 }
 

@@ -20,6 +20,9 @@ const share = (value: Value) => text(percent(value));
 const size = (value: Value) => text(bytes(value));
 const sizeRate = (value: Value) => text(byteRate(value));
 const ms = (value: Value) => text(duration(value));
+const short = (figure: string) => figure.replace(/\.0+(?=\D|$)/, "");
+const axisShare = (value: number) => short(share(value));
+const axisSize = (value: number) => (value === 0 ? "0" : short(size(value)));
 const cores = (value: Value) =>
   value === null || value === undefined ? "–" : `${value.toFixed(2)} cores`;
 
@@ -43,7 +46,7 @@ export function Resources() {
           says={`this process keeps ${resources.process_cpu_cores.toFixed(2)} of ${whole(resources.host_cores)} cores busy`}
           columns={CPU}
           lines={CPU_LINES}
-          axis={(value) => share(value)}
+          axis={axisShare}
           axisRight={(value) => value.toFixed(1)}
         />
         <ResourcePanel
@@ -52,8 +55,8 @@ export function Resources() {
           says={`${size(resources.host_memory_used_bytes)} of ${size(resources.host_memory_bytes)}; this process holds ${size(resources.process_memory_bytes)}`}
           columns={MEMORY}
           lines={MEMORY_LINES}
-          axis={(value) => share(value)}
-          axisRight={(value) => size(value)}
+          axis={axisShare}
+          axisRight={axisSize}
         />
         <ResourcePanel
           name="Disk"
@@ -65,14 +68,15 @@ export function Resources() {
           }
           columns={DISK}
           lines={DISK_LINES}
-          axis={(value) => share(value)}
+          axis={axisShare}
         />
         <ResourcePanel
           name="Network"
           says={`${sizeRate(resources.network.received_bytes_per_second)} in and ${sizeRate(resources.network.sent_bytes_per_second)} out, all interfaces but loopback`}
           columns={NETWORK}
           lines={NETWORK_LINES}
-          axis={(value) => size(value)}
+          axis={axisSize}
+          binary
         />
       </div>
       <JournalPanel tick={tick} />
@@ -118,6 +122,7 @@ function ResourcePanel(props: {
   lines: readonly Line[];
   axis: (value: number) => string;
   axisRight?: (value: number) => string;
+  binary?: boolean;
 }) {
   const { name, usage, says } = props;
   return (
@@ -179,6 +184,7 @@ function TotalStrip(props: {
   lines: readonly Line[];
   axis: (value: number) => string;
   axisRight?: (value: number) => string;
+  binary?: boolean;
   height?: number;
 }) {
   const { title, columns, lines, axis, axisRight, height = 110 } = props;
@@ -203,6 +209,7 @@ function TotalStrip(props: {
       sync="time"
       {...chart}
       {...(axisRight ? { axisRight } : {})}
+      {...(props.binary ? { binary: true } : {})}
     />
   );
 }
@@ -237,8 +244,13 @@ function JournalPanel({ tick }: { tick: Tick }) {
         <UsageMeter name="Journal" usage={resources.journal} />
       </div>
       <div className="strips">
-        <TotalStrip title="Size" columns={SIZE} lines={SIZE_LINES} axis={size} />
-        <TotalStrip title="Sync (fsync)" columns={SYNC} lines={SYNC_LINES} axis={ms} />
+        <TotalStrip title="Size" columns={SIZE} lines={SIZE_LINES} axis={axisSize} binary />
+        <TotalStrip
+          title="Sync (fsync)"
+          columns={SYNC}
+          lines={SYNC_LINES}
+          axis={(value) => short(ms(value))}
+        />
         <TotalStrip
           title="Commits"
           columns={COMMITS}
