@@ -9,6 +9,7 @@
 //! | How does an event get from the journal to its sink? | `lane` |
 //! | What does a person see who watches? | [`live`] |
 //! | Which events does a sink get, and in which form? | `route` |
+//! | What if another controller had the backend? | [`simulator`] |
 //! | How does the server tell what it is doing? | [`telemetry`] |
 
 pub mod app;
@@ -19,6 +20,7 @@ mod http;
 mod lane;
 pub mod live;
 mod route;
+pub mod simulator;
 mod status;
 pub mod telemetry;
 

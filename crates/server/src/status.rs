@@ -12,6 +12,7 @@ use crate::http::Door;
 use crate::lane::outage::Outage;
 use crate::lane::shared::{Shared as Lane, State};
 use crate::live::Hub;
+use crate::simulator::Races;
 use crate::telemetry::sampler::Sampled;
 
 /// The parts of a running server, to be read.
@@ -27,6 +28,7 @@ pub(crate) struct Status {
     pub(crate) sampled: Sampled,
     /// What watchers share.
     pub(crate) live: Hub,
+    pub(crate) races: Arc<Races>,
     pub(crate) draining: AtomicBool,
 }
 

@@ -1,6 +1,7 @@
 //! `tidegate serve`: the server, until it is asked to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tidegate_server::config::{self, Config, Loaded, Overrides, Source};
 use tidegate_server::telemetry::logs;
@@ -8,13 +9,14 @@ use tidegate_server::{Extras, Server};
 
 use super::{environment, runtime, stop_requested};
 use crate::args::{LogFormat, ServeArgs};
+use crate::race::Races;
 
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let source = args.config.as_deref().map_or(Source::Defaults, Source::File);
     let overrides = Overrides { listen: args.listen, data_dir: args.data_dir };
     let Loaded { config, origins } = Config::load(source, &overrides, &environment)?;
     let file = args.config.as_deref().map(|path| path.display().to_string());
-    let extras = Extras { origins, file };
+    let extras = Extras { origins, file, simulator: Some(Arc::new(Races)) };
     let format = match (args.log_format, config.log.format) {
         (Some(LogFormat::Text), _) | (None, config::LogFormat::Text) => logs::Format::Text,
         (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => logs::Format::Json,

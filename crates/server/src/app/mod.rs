@@ -33,6 +33,7 @@ use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
 use crate::live;
+use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
@@ -64,6 +65,8 @@ pub struct Extras {
     pub origins: Origins,
     /// The configuration file, to be shown.
     pub file: Option<String>,
+    /// What races controllers in virtual time; none answers so.
+    pub simulator: Option<Arc<dyn Simulator>>,
 }
 
 impl Extras {
@@ -123,7 +126,7 @@ impl Server {
             config,
             settings: extras.settings(config),
             run: getrandom::u64().map_err(|error| StartError::Random(error.to_string()))? >> 16,
-            has_simulator: false,
+            has_simulator: extras.simulator.is_some(),
             clock,
             journal: &journal,
             lanes: &shared,
@@ -140,6 +143,7 @@ impl Server {
             replay: Arc::new(replay),
             sampled: Sampled::default(),
             live: hub,
+            races: Arc::new(Races::new(extras.simulator, clock)),
             draining: AtomicBool::new(false),
         });
         let plan = config.dead_letters.reprocess.plan();
@@ -205,6 +209,7 @@ impl Server {
         stopping.send_replace(true);
         // Streams never end by themselves, and connections are waited for.
         self.status.live.close();
+        self.status.races.close();
         let drained = tokio::time::timeout(self.drain_timeout, async {
             // A task that was not aborted and cannot panic ends well.
             let _ = served.await;

@@ -17,6 +17,7 @@ mod origin;
 mod pages;
 mod refusal;
 mod repeat;
+mod simulator;
 mod stream;
 pub(crate) mod tls;
 mod watching;
@@ -42,6 +43,9 @@ use refusal::Refusal;
 
 /// How long a refusal makes the server count as not ready.
 const LATELY: Duration = Duration::from_secs(2);
+
+/// Most bytes of a request for a race: a few names.
+const RACE_BYTES_MAX: usize = 64 << 10;
 
 /// Bounds of what a client may send.
 #[derive(Debug, Clone)]
@@ -204,6 +208,12 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/api/curve", get(watching::curve))
         .route("/api/settings", get(watching::settings))
         .route("/api/openapi.json", get(watching::openapi))
+        .with_state(Arc::clone(&status));
+    let raced = Router::new()
+        .route("/api/simulator", get(simulator::catalogue))
+        .route("/api/simulator/runs", post(simulator::begin))
+        .route("/api/simulator/runs/{id}", get(simulator::show).delete(simulator::cancel))
+        .layer(DefaultBodyLimit::max(RACE_BYTES_MAX))
         .with_state(status);
     let taken = Router::new()
         .route("/v1/events", post(events::post))
@@ -212,7 +222,7 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .with_state(door);
     // Events are taken from whoever may send them; what else does something is for our own pages.
     let known = token.clone();
-    let done = given_up.layer(middleware::from_fn(move |request, next| {
+    let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
         origin::check(known.clone(), request, next)
     }));
     let guarded =

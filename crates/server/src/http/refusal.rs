@@ -76,8 +76,6 @@ pub(crate) enum Refusal {
     OutOfBounds { field: &'static str, value: u64, least: u64, most: u64 },
     #[error("there is no lane {name}; known are {known}")]
     NoSuchLane { name: String, known: String },
-    #[error("this server has no simulator: ask one that was started by the command `tidegate`")]
-    NoSimulator,
     #[error(
         "there are {max} watchers already, which is the bound: close a page, or raise \
          dashboard.watchers_max"
@@ -126,7 +124,6 @@ impl Refusal {
             Self::UnknownQuery { .. } => (StatusCode::BAD_REQUEST, "unknown_query"),
             Self::OutOfBounds { .. } => (StatusCode::BAD_REQUEST, "out_of_bounds"),
             Self::NoSuchLane { .. } => (StatusCode::NOT_FOUND, "no_such_lane"),
-            Self::NoSimulator => (StatusCode::NOT_FOUND, "no_simulator"),
             Self::TooManyWatchers { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers"),
             Self::ForeignOrigin { .. } => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),

@@ -140,6 +140,7 @@ pub(super) async fn decisions(
 #[serde(default, deny_unknown_fields)]
 pub(super) struct CurveQuery {
     lane: String,
+    points: Option<usize>,
 }
 
 /// `GET /api/curve`.
@@ -148,14 +149,15 @@ pub(super) async fn curve(
     headers: HeaderMap,
     asked: Asked<CurveQuery>,
 ) -> Result<Response, Refusal> {
-    let query = read(asked, "lane")?;
+    let query = read(asked, "lane and points")?;
     let places = lanes(&status, &query.lane)?;
     let [place] = places.as_slice() else {
         let why = "a curve is that of one lane: say which with lane=<sink>/<lane>".to_owned();
-        return Err(Refusal::UnknownQuery { why, known: "lane" });
+        return Err(Refusal::UnknownQuery { why, known: "lane and points" });
     };
     let lane = status.lanes.get(*place).ok_or(Refusal::Overloaded)?;
-    let curve = learning::curve(lane, *place, &status.live);
+    let most = query.points.unwrap_or(usize::MAX);
+    let curve = learning::curve(lane, *place, most, &status.live);
     Ok(compressed::json(&headers, curve).await)
 }
 

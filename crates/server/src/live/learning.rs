@@ -15,12 +15,13 @@ const BLOCKS_MIN: u32 = 6;
 /// Student's t for 95 % and the fewest blocks: more blocks would allow less.
 const T: f64 = 2.57;
 
-/// How attempt latency follows the batch size in the lane with this place.
-pub(crate) fn curve(lane: &Lane, place: usize, hub: &super::Hub) -> Curve {
+/// How attempt latency follows the batch size in the lane with this place, with at most `most` points.
+pub(crate) fn curve(lane: &Lane, place: usize, most: usize, hub: &super::Hub) -> Curve {
     let (points, bins) = {
         let tap = lane.tap();
         (tap.kept(), tap.bins())
     };
+    let points = points.get(points.len().saturating_sub(most)..).unwrap_or_default();
     let engine = lane.engine();
     let (told, now) = (engine.learnt(), plan(engine.plan()));
     drop(engine);

@@ -234,6 +234,7 @@ impl LaneSeen<'_> {
             backlog: counts.backlog,
             in_per_second: rates.arrived,
             out_per_second: rates.delivered,
+            items_per_attempt: rates.items_per_attempt,
         });
         LaneTick {
             state,

@@ -167,11 +167,15 @@ fn watching(types: &mut SchemaGenerator) -> Vec<Route> {
             ..get("/api/stream", "What changes, four times a second.", Value::Null)
         },
         Route {
-            query: &[(
-                "lane",
-                "string",
-                "`sink/lane`, or several with commas, at most 32; without it only totals.",
-            )],
+            query: &[
+                (
+                    "lane",
+                    "string",
+                    "`sink/lane`, or several with commas, at most 32; without it only totals.",
+                ),
+                ("series", "string", "Only these series, by name, with commas."),
+                ("seconds", "integer", "Only the last so many seconds."),
+            ],
             ..get("/api/history", "The last hour.", reference::<History>(types))
         },
         Route {
@@ -192,7 +196,10 @@ fn watching(types: &mut SchemaGenerator) -> Vec<Route> {
             )
         },
         Route {
-            query: &[("lane", "string", "`sink/lane`.")],
+            query: &[
+                ("lane", "string", "`sink/lane`."),
+                ("points", "integer", "At most so many points, the newest; 0 for none."),
+            ],
             ..get("/api/curve", "What a lane has learnt.", reference::<Curve>(types))
         },
         get("/api/settings", "The configuration in force.", reference::<Settings>(types)),

@@ -161,7 +161,7 @@ mod tests {
             for two in rows.windows(2) {
                 let most = match newest - two[1].at {
                     0..=118_000 => 250,
-                    118_001..=718_000 => 1_000,
+                    118_001..=708_000 => 1_000,
                     _ => 10_000,
                 };
                 prop_assert!(two[1].at - two[0].at <= 2 * most, "{:?}", two);

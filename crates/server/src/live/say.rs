@@ -31,6 +31,8 @@ pub(super) struct Seen<'a> {
     pub(super) backlog: u64,
     pub(super) in_per_second: f64,
     pub(super) out_per_second: f64,
+    /// Mean items of an attempt.
+    pub(super) items_per_attempt: Option<f64>,
 }
 
 /// The sentence on a lane, without a full stop.
@@ -83,7 +85,13 @@ fn holding(seen: &Seen<'_>) -> String {
         None if seen.controller == "fixed" => {
             format!("holding {terms}: the plan is fixed by the configuration")
         }
-        None => format!("holding {terms}: nothing seen so far speaks against the first plan"),
+        None => match seen.items_per_attempt {
+            Some(items) if items < 0.9 * f64::from(seen.plan.batch_size) => {
+                let items = about(items);
+                format!("holding {terms}: batches leave with {items}, since no more arrives")
+            }
+            _ => format!("holding {terms}: nothing seen so far speaks against the first plan"),
+        },
     }
 }
 
@@ -198,6 +206,7 @@ mod tests {
         backlog: 0,
         in_per_second: 1000.0,
         out_per_second: 1000.0,
+        items_per_attempt: Some(1420.0),
     };
 
     #[test]
@@ -207,6 +216,11 @@ mod tests {
         assert_eq!(lane(&fresh), "now 1,420 × 4: larger batches were slower");
         let none = Seen { last: None, controller: "fixed", ..WELL };
         assert_eq!(lane(&none), "holding 1,420 × 4: the plan is fixed by the configuration");
+        let fresh = Seen { last: None, items_per_attempt: Some(102.4), ..WELL };
+        assert_eq!(
+            lane(&fresh),
+            "holding 1,420 × 4: batches leave with 102, since no more arrives"
+        );
         let paced = Plan { concurrency: 0.25, pace: Some(12.0), ..PLAN };
         assert_eq!(terms(&paced), "1,420 × 0.25, at most 12 attempts a second");
         let idle = Seen { out_per_second: 0.0, ..WELL };

@@ -57,7 +57,7 @@ mod tests {
     fn a_setting_has_its_origin_line_and_meaning_and_a_secret_is_masked() {
         let text = "http:\n  token: ${TOKEN}\nsinks:\n  pg:\n    type: sqlite\n    linger: 5 ms\n";
         let source = Source::Text { name: "tidegate.yaml", text };
-        let env = |name: &str| (name == "TOKEN").then(|| "correct horse battery".to_owned());
+        let env = |name: &str| (name == "TOKEN").then(|| "correct-horse-battery".to_owned());
         let loaded = Config::load(source, &Overrides::default(), &env).unwrap();
         let settings = settings(&loaded, Some("tidegate.yaml".into()));
         let of = |path: &str| settings.settings.iter().find(|one| one.path == path).unwrap();
@@ -72,11 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn almost_every_setting_of_the_default_is_described() {
+    fn every_setting_of_the_default_is_described_but_for_the_tags() {
         let loaded = Config::load(Source::Defaults, &Overrides::default(), &|_| None).unwrap();
         let settings = settings(&loaded, None).settings;
         let mute = settings.iter().filter(|one| one.description.is_none());
         let mute: Vec<_> = mute.map(|one| &*one.path).collect();
-        assert!(mute.is_empty(), "{mute:?}");
+        assert_eq!(mute, ["sinks.sqlite.controller.name", "sinks.sqlite.type"]);
     }
 }

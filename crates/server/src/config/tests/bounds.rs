@@ -171,6 +171,7 @@ fn every_default_is_the_one_stated() {
         rest,
         [
             "classes={}",
+            "dashboard.mask=null",
             "data_dir=./tidegate-data",
             "dead_letters.reprocess.after_outage=true",
             "dead_letters.reprocess.kinds=null",
