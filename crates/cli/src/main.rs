@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod demo;
 mod exit;
+mod race;
 mod simulate;
 
 use clap::Parser;

@@ -17,6 +17,8 @@ export interface paths {
                 readonly query?: {
                     /** @description `sink/lane`. */
                     readonly lane?: string;
+                    /** @description At most so many points, the newest; 0 for none. */
+                    readonly points?: number;
                 };
                 readonly header?: never;
                 readonly path?: never;
@@ -496,6 +498,10 @@ export interface paths {
                 readonly query?: {
                     /** @description `sink/lane`, or several with commas, at most 32; without it only totals. */
                     readonly lane?: string;
+                    /** @description Only the last so many seconds. */
+                    readonly seconds?: number;
+                    /** @description Only these series, by name, with commas. */
+                    readonly series?: string;
                 };
                 readonly header?: never;
                 readonly path?: never;

@@ -3,7 +3,7 @@
 
 import type { Decision } from "../api/types";
 import type { Break, Live, Told } from "./live";
-import { type Outage, outages, type Run, runs } from "./story";
+import { type Outage, outages, type Run, told } from "./story";
 
 export type Entry =
   | {
@@ -29,9 +29,9 @@ const LOOKED_AT = 120;
 export function feed(live: Live, most: number): Entry[] {
   const entries: Entry[] = [];
   for (const lane of live.lanesWithDecisions) {
-    const told = live.decisions(lane).slice(-LOOKED_AT);
-    for (const [at, run] of runs(told.map(({ decision }) => decision)).entries())
-      entries.push(planEntry(live, told, lane, run, at));
+    const known = live.decisions(lane).slice(-LOOKED_AT);
+    for (const [at, run] of told(known.map(({ decision }) => decision)).entries())
+      entries.push(planEntry(live, known, lane, run, at));
   }
   for (const outage of outages(live.transitions)) {
     // One that lasts stays on top: it is what matters now.
@@ -47,13 +47,13 @@ export function feed(live: Live, most: number): Entry[] {
 
 function planEntry(
   live: Live,
-  told: readonly Told[],
+  known: readonly Told[],
   lane: string,
   run: Run<Decision>,
   at: number,
 ): Entry {
   const last = run.steps[run.steps.length - 1] as Decision;
-  const source = told.find(
+  const source = known.find(
     ({ decision }) => decision.id === last.id && decision.at_unix_ms === last.at_unix_ms,
   );
   return {

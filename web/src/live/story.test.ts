@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { changes, type DecisionLike, direction, outages, runs } from "./story";
+import { changes, type DecisionLike, direction, outages, runs, told } from "./story";
 
 const plan = (batch_size: number, concurrency = 1, linger_ms = 0) => ({
   batch_size,
@@ -27,7 +27,7 @@ it("loses no step, and keeps their order", () => {
 });
 
 it("joins what goes on in one direction, and nothing else", () => {
-  const told = runs([
+  const joined = runs([
     step(1, 100, 200),
     step(2, 200, 400),
     step(3, 400, 360),
@@ -35,7 +35,7 @@ it("joins what goes on in one direction, and nothing else", () => {
     step(30, 324, 300),
     step(31, 300, 200, 31_000, "memory"),
   ]);
-  expect(told.map((run) => [run.direction, run.steps.length])).toEqual([
+  expect(joined.map((run) => [run.direction, run.steps.length])).toEqual([
     ["up", 2],
     ["down", 2],
     ["down", 1],
@@ -63,7 +63,7 @@ it("says what changed, and only that", () => {
 });
 
 it("tells steps away and back as a trial, and trials around one plan as one", () => {
-  const told = runs([
+  const joined = runs([
     step(1, 100, 200),
     step(2, 200, 300),
     step(3, 300, 200),
@@ -71,7 +71,7 @@ it("tells steps away and back as a trial, and trials around one plan as one", ()
     step(5, 150, 200),
     step(6, 200, 400),
   ]);
-  expect(told.map((run) => [run.direction, run.steps.map(({ number }) => number)])).toEqual([
+  expect(joined.map((run) => [run.direction, run.steps.map(({ number }) => number)])).toEqual([
     ["up", [1]],
     ["trial", [2, 3, 4, 5]],
     ["up", [6]],
@@ -79,8 +79,8 @@ it("tells steps away and back as a trial, and trials around one plan as one", ()
 });
 
 it("does not call a long way up and down again a trial of one step", () => {
-  const told = runs([step(1, 100, 200), step(2, 200, 300), step(3, 300, 150)]);
-  expect(told.map((run) => run.direction)).toEqual(["up", "down"]);
+  const joined = runs([step(1, 100, 200), step(2, 200, 300), step(3, 300, 150)]);
+  expect(joined.map((run) => run.direction)).toEqual(["up", "down"]);
 });
 
 it("tells an outage as one, from its first opening to its end", () => {
@@ -90,7 +90,7 @@ it("tells an outage as one, from its first opening to its end", () => {
     to,
     reason: `at ${at_unix_ms}`,
   });
-  const told = outages([
+  const ended = outages([
     change(1, "open"),
     change(2, "half_open"),
     change(3, "open"),
@@ -100,8 +100,21 @@ it("tells an outage as one, from its first opening to its end", () => {
     change(7, "half_open", "b"),
     change(8, "closed", "c"),
   ]);
-  expect(told).toEqual([
+  expect(ended).toEqual([
     { sink: "a", fromMs: 1, toMs: 6, again: 1, isProbing: false, reason: "at 1" },
     { sink: "b", fromMs: 4, toMs: null, again: 0, isProbing: true, reason: "at 4" },
   ]);
+});
+
+it("tells a sawtooth as one, and a long climb for itself", () => {
+  const climb = [step(1, 100, 200), step(2, 200, 400), step(3, 400, 3200)];
+  const saw = Array.from({ length: 12 }, (_, at) =>
+    at % 2 === 0 ? step(4 + at, 3200, 2900 + at) : step(4 + at, 2900 + at - 1, 3200 - at),
+  );
+  const all = told([...climb, ...saw]);
+  expect(all.map((run) => [run.direction, run.steps.length])).toEqual([
+    ["up", 3],
+    ["around", 12],
+  ]);
+  expect(all.flatMap((run) => run.steps)).toEqual([...climb, ...saw]);
 });

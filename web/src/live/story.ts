@@ -24,8 +24,11 @@ export interface DecisionLike {
 
 /** Changes of plan that read as one. */
 export interface Run<D extends DecisionLike> {
-  /** `trial`: other plans were tried for a moment, and the one before is in force again. */
-  readonly direction: Direction | "trial";
+  /**
+   * `trial`: other plans were tried for a moment, and the one before is in force again.
+   * `around`: many changes that stay near one plan.
+   */
+  readonly direction: Direction | "trial" | "around";
   /** In the order of time; at least one. */
   readonly steps: readonly [D, ...D[]];
 }
@@ -33,14 +36,58 @@ export interface Run<D extends DecisionLike> {
 /** Steps further apart than this are told apart. */
 const PAUSE_MS = 10_000;
 
+/** Items in flight at most. */
+const capacity = (plan: PlanLike) => plan.batch_size * plan.concurrency;
+
 /** Where a change leads: more at once, less at once, or something else. */
 export function direction({ from, to }: Pick<DecisionLike, "from" | "to">): Direction {
-  const capacity = (plan: PlanLike) => plan.batch_size * plan.concurrency;
   const [before, after] = [capacity(from), capacity(to)];
   if (after > before) return "up";
   if (after < before) return "down";
   if (to.batch_size !== from.batch_size) return to.batch_size > from.batch_size ? "up" : "down";
   return "other";
+}
+
+/** Changes around one plan are told as one for so long at most. */
+const AROUND_MS = 60_000;
+/** And as long as what they have in flight differs by no more than this. */
+const AROUND_RATIO = 2.5;
+/** And only from so many runs on. */
+const AROUND_RUNS = 3;
+
+/** Tells decisions of one lane shortly: runs, and what stays near one plan as one. */
+export function told<D extends DecisionLike>(decisions: readonly D[]): Run<D>[] {
+  const out: Run<D>[] = [];
+  let near: Run<D>[] = [];
+  const flush = () => {
+    const [first, ...rest] = near.flatMap(({ steps }) => steps);
+    if (first && near.length >= AROUND_RUNS)
+      out.push({ direction: "around", steps: [first, ...rest] });
+    else out.push(...near);
+    near = [];
+  };
+  for (const run of runs(decisions)) {
+    if (!staysNear(near, run)) flush();
+    near.push(run);
+  }
+  flush();
+  return out;
+}
+
+function staysNear<D extends DecisionLike>(near: readonly Run<D>[], next: Run<D>): boolean {
+  const before = near.at(-1);
+  const began = near[0]?.steps[0].at_unix_ms ?? 0;
+  const ends = next.steps.at(-1)?.at_unix_ms ?? began;
+  if (!before || !follows(before, next.steps[0]) || ends - began > AROUND_MS) return false;
+  const [low, high] = extent([...near, next].flatMap(({ steps }) => steps));
+  return capacity(high) <= capacity(low) * AROUND_RATIO;
+}
+
+/** The plans with the least and the most in flight. */
+export function extent(steps: readonly Pick<DecisionLike, "from" | "to">[]): [PlanLike, PlanLike] {
+  const plans = steps.flatMap(({ from, to }) => [from, to]);
+  plans.sort((a, b) => capacity(a) - capacity(b));
+  return [plans[0] as PlanLike, plans[plans.length - 1] as PlanLike];
 }
 
 /** Joins decisions of one lane, given in the order of time. */
@@ -142,6 +189,7 @@ export interface Outage {
 export function outages(transitions: readonly TransitionLike[]): Outage[] {
   const done: Outage[] = [];
   const open = new Map<string, Outage>();
+  const unexplained = new Set<string>();
   for (const { sink, at_unix_ms, to, reason } of transitions) {
     const before = open.get(sink);
     if (!before) {
@@ -154,12 +202,17 @@ export function outages(transitions: readonly TransitionLike[]): Outage[] {
         reason,
       };
       if (to !== "closed") open.set(sink, begun);
+      if (to === "half_open") unexplained.add(sink);
     } else if (to === "closed") {
       done.push({ ...before, toMs: at_unix_ms, isProbing: false });
       open.delete(sink);
+      unexplained.delete(sink);
     } else {
       const again = before.again + (to === "open" ? 1 : 0);
-      open.set(sink, { ...before, again, isProbing: to === "half_open" });
+      // What was known first may have been a probe: then the first opening after it says why.
+      const isFirst = to === "open" && unexplained.delete(sink);
+      const why = isFirst ? reason : before.reason;
+      open.set(sink, { ...before, again, isProbing: to === "half_open", reason: why });
     }
   }
   return [...done, ...open.values()];

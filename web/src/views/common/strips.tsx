@@ -2,7 +2,7 @@
 // once finds its way: what passes, what waits, how long it takes, what fails, and the plan with each
 // decision marked on it.
 
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
 import type { LaneFacts } from "../../api/types";
 import { go, lanePath, useParam } from "../../app/router";
 import type { Direction, Mark } from "../../chart/marks";
@@ -165,8 +165,8 @@ export const LANE_STRIPS = {
 
 export type StripName = keyof typeof LANE_STRIPS;
 
-/** One strip of one lane. */
-export function LaneStripChart(props: {
+/** One strip of one lane; it draws by itself, whatever is rendered around it. */
+export const LaneStripChart = memo(function LaneStripChart(props: {
   facts: LaneFacts;
   strip: StripName;
   height?: number;
@@ -220,7 +220,7 @@ export function LaneStripChart(props: {
       {...(props.bare ? { bare: true } : {})}
     />
   );
-}
+});
 
 export const WRITE = { size: whole, concurrency: (value: number) => concurrency(value).value, ms };
 

@@ -107,6 +107,9 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
+/** Changes of the breaker that are shown. */
+const HISTORY = 8;
+
 export function BreakerPanel({ facts }: { facts: LaneFacts }) {
   const lane = useLane(facts.key);
   const live = useLive();
@@ -114,7 +117,10 @@ export function BreakerPanel({ facts }: { facts: LaneFacts }) {
   if (!lane) return null;
   const { sink, sinkFacts } = lane;
   const [shape, tone] = BREAKER[sink.breaker];
-  const history = live.transitions.filter((one) => one.sink === facts.sink).toReversed();
+  const history = live.transitions
+    .filter((one) => one.sink === facts.sink)
+    .slice(-HISTORY)
+    .toReversed();
   const until = sink.open_until_unix_ms;
   return (
     <section className="panel" aria-labelledby="breaker">

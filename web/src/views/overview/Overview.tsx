@@ -114,7 +114,7 @@ function TotalFigures() {
         worst lane
       </Stat>
       <Stat name="Delivery p99" of={duration(totals.delivery_p99_ms)}>
-        end to end, worst lane
+        worst lane
       </Stat>
       <Stat name="Errors" of={rate(totals.errors_per_second)}>
         {text(rate(totals.retries_per_second))} retries

@@ -7,7 +7,7 @@ import { planText, whole } from "../../format/number";
 import { clock, span } from "../../format/time";
 import { type Entry, feed } from "../../live/feed";
 import { useLive, useSnapshot, useVersion } from "../../live/hooks";
-import { changes, type Outage } from "../../live/story";
+import { changes, extent, type Outage } from "../../live/story";
 import { Empty } from "../../ui/Blank";
 import { Link } from "../../ui/Link";
 import { Glyph, type Shape, type Tone } from "../../ui/Status";
@@ -85,6 +85,19 @@ function PlanEntry({ entry }: { entry: Extract<Entry, { kind: "plan" }> }) {
         who={entry.lane}
         href={hrefOf(entry, facts, last.number)}
         says={`tried ${plans === 1 ? planText(first.to) : `${plans} other plans`}, stays at ${planText(last.to)}`}
+        why={last.reason}
+      />
+    );
+  }
+  if (direction === "around") {
+    const [low, high] = extent(steps).map(planText);
+    return (
+      <Line
+        mark="other"
+        times={[first.at_unix_ms, last.at_unix_ms]}
+        who={entry.lane}
+        href={hrefOf(entry, facts, last.number)}
+        says={`${whole(steps.length)} changes between ${low} and ${high}, now ${planText(last.to)}`}
         why={last.reason}
       />
     );
