@@ -20,11 +20,8 @@ use tidegate_sim::{Contender, Row, Suite, contender, report};
 /// Decisions of a runner that are told.
 const DECISIONS_MAX: usize = 500;
 /// The suites that are offered; backends drawn by chance have no names to choose by.
-const SUITES: [(&str, Suite); 3] = [
-    ("canonical", Suite::Canonical),
-    ("sharers", Suite::Sharers),
-    ("measured", Suite::Measured),
-];
+const SUITES: [(&str, Suite); 3] =
+    [("canonical", Suite::Canonical), ("sharers", Suite::Sharers), ("measured", Suite::Measured)];
 
 /// The simulator of this program.
 #[derive(Debug)]
@@ -63,7 +60,8 @@ impl Simulator for Races {
     fn race(&self, request: &RaceRequest, watch: &dyn RaceWatch) -> Result<RaceResult, RaceError> {
         be_nice();
         let found = entries().find(|(_, entry)| entry.scenario.name == request.scenario);
-        let (_, entry) = found.ok_or_else(|| failed(format!("no scenario {}", request.scenario)))?;
+        let (_, entry) =
+            found.ok_or_else(|| failed(format!("no scenario {}", request.scenario)))?;
         Race { entry, request, watch }.run()
     }
 }
@@ -135,8 +133,8 @@ impl Race<'_> {
 
     fn runner(&self, name: &str, row: &Row, seed: u64) -> Result<RaceRunner, RaceError> {
         let scenario = &self.entry.scenario;
-        let contender =
-            Contender::by_name(name, scenario).ok_or_else(|| failed(format!("nobody is {name}")))?;
+        let contender = Contender::by_name(name, scenario)
+            .ok_or_else(|| failed(format!("nobody is {name}")))?;
         let run = suite::play(scenario, &contender, seed).map_err(failed)?;
         let told = steps(&run.history).into_iter().take(DECISIONS_MAX).map(decision);
         Ok(RaceRunner {
