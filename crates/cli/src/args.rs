@@ -9,6 +9,7 @@ use tidegate_load::LoadArgs;
 use crate::commands::dlq::DlqArgs;
 use crate::demo::DemoArgs;
 use crate::simulate::SimulateArgs;
+use crate::top::TopArgs;
 
 /// Takes events, makes them durable, and delivers them in batches whose size follows what the
 /// database can take.
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Schema,
     /// Look at, mend, retry and remove the items that a running server has given up.
     Dlq(Box<DlqArgs>),
+    /// Watch a running server in the terminal: every lane, its plan, and why the plan moved.
+    Top(TopArgs),
     /// Generate load over HTTP and measure what comes back.
     Load(Box<LoadArgs>),
     /// See it work: the main job in about a minute, in a temporary directory.

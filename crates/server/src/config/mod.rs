@@ -19,6 +19,7 @@ mod breaker;
 mod check;
 mod class;
 mod controller;
+mod dashboard;
 mod dead_letters;
 mod defaults;
 mod env;
@@ -59,6 +60,7 @@ use serde::Serialize;
 pub use breaker::BreakerConfig;
 pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
+pub use dashboard::DashboardConfig;
 pub use dead_letters::{DeadLettersConfig, LetterKind, ReprocessConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
@@ -123,6 +125,8 @@ pub struct Config {
     pub sinks: BTreeMap<String, SinkConfig>,
     /// The items that were given up.
     pub dead_letters: DeadLettersConfig,
+    /// The pages, and what they show.
+    pub dashboard: DashboardConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
     /// The server's own log, on stderr.
@@ -138,6 +142,7 @@ impl Default for Config {
             classes: BTreeMap::new(),
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
             dead_letters: DeadLettersConfig::default(),
+            dashboard: DashboardConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
             log: LogConfig::default(),
         }
@@ -171,14 +176,24 @@ impl Config {
 
 impl Section for Config {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } =
-            self;
+        let Self {
+            data_dir,
+            http,
+            journal,
+            classes,
+            sinks,
+            dead_letters,
+            dashboard,
+            drain_timeout,
+            log,
+        } = self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
         fields.section("journal", journal);
         fields.named("classes", classes);
         fields.named("sinks", sinks);
         fields.section("dead_letters", dead_letters);
+        fields.section("dashboard", dashboard);
         fields.leaf("drain_timeout", drain_timeout);
         fields.section("log", log);
     }

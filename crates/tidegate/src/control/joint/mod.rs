@@ -42,7 +42,7 @@ mod words;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::Controller;
+use super::{Controller, Learnt};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
@@ -559,6 +559,21 @@ impl Controller for Joint {
             startup.again(self.concurrency);
         }
         self.ask(true, "goes on as before the pause")
+    }
+
+    fn learnt(&self) -> Learnt {
+        let phase = match (&self.startup, self.search.duel()) {
+            (Some(_), _) => "starting",
+            (None, Some(_)) => "comparing",
+            (None, None) => "settled",
+        };
+        Learnt {
+            latency_allowed: Duration::try_from_secs_f64(self.ln_allowed().exp()).ok(),
+            batch_size: Some(self.size.ln().exp()),
+            batch_size_max: self.bound.most(),
+            phase: Some(phase),
+            load_score: None,
+        }
     }
 }
 
