@@ -21,4 +21,7 @@ mod status;
 pub mod telemetry;
 
 pub use app::{RunError, Server, StartError};
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use http::fuzz;
 pub use http::tls::TlsError;

@@ -138,7 +138,7 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str
 
 /// The format that a content type names. Without one the first character tells an array from
 /// lines.
-fn format_of(content_type: &str, body: &Bytes) -> Result<Format, Refusal> {
+pub(super) fn format_of(content_type: &str, body: &Bytes) -> Result<Format, Refusal> {
     let name = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match name.as_str() {
         "application/x-ndjson"

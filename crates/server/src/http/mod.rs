@@ -9,6 +9,8 @@ mod budget;
 mod dead_letters;
 mod decode;
 mod events;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod health;
 pub(crate) mod listener;
 mod metrics;
