@@ -21,6 +21,7 @@ mod status;
 pub mod telemetry;
 
 pub use app::{RunError, Server, StartError};
+pub use dead_letters::event_line;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub use http::fuzz;
