@@ -7,8 +7,9 @@ EVENTS ?= 1000000
 KILLS ?= 10
 SEED ?= 1
 FAULTS ?= 100
+SECONDS_EACH ?= 60
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends kills chaos-postgres web web-check web-test deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends kills chaos chaos-postgres fuzz web web-check web-test deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -58,6 +59,14 @@ web-test: needs-tests ## Drive the dashboard in a real browser against the real 
 kills: needs ## The long kill test: EVENTS=1000000 KILLS=10 SEED=1
 	TIDEGATE_KILL_EVENTS=$(EVENTS) TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILL_SEED=$(SEED) \
 	  $(CARGO) test --release -p tidegate-cli --test kill -- --nocapture
+
+chaos: needs-tests ## Everything breaks at random, under load: KILLS=100 SEED=1, some minutes
+	@$(CARGO) build --release -p tidegate-cli --features proof --bins
+	TIDEGATE_CHAOS_KILLS=$(KILLS) TIDEGATE_CHAOS_SEED=$(SEED) $(CARGO) test --release -p tidegate-cli \
+	  --features proof --test chaos -- --nocapture whatever_breaks | grep -E '^\{|panicked|test result' | tac
+
+fuzz: ## Run the fuzz targets, some seconds each: SECONDS_EACH=60, ARGS='events rows'
+	fuzz/run $(SECONDS_EACH) $(ARGS)
 
 chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FAULTS=100
 	TIDEGATE_PG_FAULTS=$(FAULTS) $(CARGO) test --release -p tidegate-sinks --all-features \
