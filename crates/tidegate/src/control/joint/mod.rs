@@ -224,7 +224,8 @@ impl Joint {
     fn whole(&self, ln_size: f64) -> u32 {
         let (least, most) = (self.bounds.batch_size_min, self.bounds.batch_size_max);
         let most = self.bound.most().map_or(f64::from(most), |bound| bound.min(f64::from(most)));
-        let size = ln_size.exp().min(most).max(f64::from(least)).floor();
+        // A logarithm and back is a hair less than what it was.
+        let size = (ln_size.exp() * (1.0 + 1e-9)).min(most).max(f64::from(least)).floor();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two u32")]
         let size = size as u32;
         size
