@@ -4,8 +4,6 @@ import { Backend } from "./backend";
 import { expect, live, test } from "./fixtures";
 import { Load, Server } from "./server";
 
-test.describe.configure({ mode: "serial" });
-
 let server: Server;
 let backend: Backend;
 let load: Load;
@@ -20,7 +18,7 @@ sinks:
   saw: { type: http, url: "${backend.url}", target: 6 ms, concurrency: 4, batch_size: { initial: 10, max: 100 }, controller: { name: aimd, step: 1, decrease: 0.8 } }
 `);
   await server.start();
-  load = new Load(server, 8000, 200);
+  load = new Load(server, 20_000, 1000);
   await expect
     .poll(async () => (await server.get<{ total: number }>("/api/decisions?limit=1")).total, {
       timeout: 90_000,

@@ -6,8 +6,6 @@ import { Backend } from "./backend";
 import { expect, live, test } from "./fixtures";
 import { Load, Server } from "./server";
 
-test.describe.configure({ mode: "serial" });
-
 let server: Server;
 let backend: Backend;
 let load: Load;
