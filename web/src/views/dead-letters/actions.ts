@@ -11,8 +11,10 @@ export async function retryMatching(filter: Filter): Promise<string> {
   return told(await sendJson<RetryReport>("POST", `/api/dead-letters/retry${asQuery(filter)}`));
 }
 
-export async function retryOne(id: number): Promise<string> {
-  return told(await sendJson<RetryReport>("POST", `/api/dead-letters/${id}/retry`));
+/** Sends one letter again; once it is delivered it is gone. */
+export async function retryOne(id: number): Promise<{ note: string; isGone: boolean }> {
+  const report = await sendJson<RetryReport>("POST", `/api/dead-letters/${id}/retry`);
+  return { note: told(report), isGone: report.delivered > 0 };
 }
 
 /** What came of sending letters again. */
