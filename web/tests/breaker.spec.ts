@@ -37,6 +37,7 @@ sinks:
     await expect(story).toContainText(/breaker was open for \d+ s/);
     await expect(page.getByRole("list", { name: "Troubles" })).toHaveCount(0);
   } finally {
+    await page.close();
     await load.stop();
     await server.dispose();
     await back?.stop();

@@ -32,12 +32,17 @@ dashboard: { mask: [password] }
     .toBe(7);
 });
 
-test.afterEach(async () => {
+test.afterEach(async ({ page }) => {
+  // Before its server goes: what it would say to that is another test's matter.
+  await page.close();
   await server.dispose();
   await backend.stop();
 });
 
 const letters = (page: Page) => page.getByRole("region", { name: "Letters" });
+
+const row = (page: Page, lane: string) =>
+  letters(page).locator("tbody tr", { hasText: lane }).first();
 
 test("groups and letters are shown as they are: nothing in them is interpreted, no digit is lost", async ({
   page,
@@ -48,8 +53,8 @@ test("groups and letters are shown as they are: nothing in them is interpreted, 
     page.getByRole("navigation").getByRole("link", { name: /Dead letters/ }),
   ).toContainText("7");
   await expect(page.getByRole("region", { name: "By reason" }).locator("tbody tr")).toHaveCount(1);
-  await letters(page).getByRole("button", { name: "1", exact: true }).click();
-  await expect(page).toHaveURL(/letter=1/);
+  await row(page, "api/default").getByRole("button").click();
+  await expect(page).toHaveURL(/letter=\d/);
   const payload = page.locator(".payload pre");
   await expect(payload).toContainText("12345678901234567890.50");
   await expect(payload).toContainText("<img src=x");
@@ -68,8 +73,9 @@ test("what is masked by name stays masked, and cannot be overwritten by its mask
 });
 
 test("a letter is mended and sent again", async ({ page }) => {
-  await page.goto(`${server.url}/dead-letters?letter=1`);
-  const letter = page.getByRole("region", { name: "Letter 1" });
+  await page.goto(`${server.url}/dead-letters`);
+  await row(page, "api/default").getByRole("button").click();
+  const letter = page.getByRole("region", { name: /^Letter \d/ });
   await letter.getByRole("button", { name: "Send it again" }).click();
   await expect(page.getByRole("status").getByText("0 delivered, 1 refused again")).toBeVisible();
   await letter.getByRole("button", { name: "Mend" }).click();

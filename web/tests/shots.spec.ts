@@ -6,8 +6,6 @@ import { Backend } from "./backend";
 import { expect, live, test } from "./fixtures";
 import { Load, Server } from "./server";
 
-test.describe.configure({ mode: "serial" });
-
 let server: Server;
 let backend: Backend;
 let load: Load;
@@ -48,6 +46,22 @@ async function settled(decisions: number): Promise<void> {
   const total = async () => (await server.get<{ total: number }>("/api/decisions?limit=1")).total;
   const before = await total();
   await expect.poll(total, { timeout: 60_000 }).toBeGreaterThan(before + decisions);
+}
+
+/** Tallest picture, in pixels. */
+const TALLEST = 2800;
+
+/** How far the page goes, once every strip down to there is drawn: they draw only while they are seen. */
+async function drawnTo(page: Page): Promise<number> {
+  const height = Math.min(
+    await page.evaluate(() => document.documentElement.scrollHeight),
+    TALLEST,
+  );
+  const width = page.viewportSize()?.width ?? 0;
+  if (width < 500) await page.setViewportSize({ width, height });
+  for (const key of await page.locator(".lanes .key b, .lane-main .key b").all())
+    await expect(key).not.toBeEmpty();
+  return height;
 }
 
 const VIEWS: readonly (readonly [string, string, (page: Page) => Promise<void>])[] = [
@@ -100,9 +114,11 @@ for (const [name, scheme, width, height] of [
       await page.evaluate(() => document.fonts.ready.then(() => undefined));
       await page.screenshot({
         path: `screenshots/${view}-${name}.png`,
-        fullPage: true,
         animations: "disabled",
+        fullPage: true,
+        clip: { x: 0, y: 0, width, height: await drawnTo(page) },
       });
+      await page.setViewportSize({ width, height });
     }
   });
 }

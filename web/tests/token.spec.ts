@@ -32,6 +32,7 @@ test("a token is asked for, checked, kept for the tab and sent in a header only"
     expect(addresses.filter((address) => address.includes("sesame"))).toEqual([]);
     expect(await page.context().cookies()).toEqual([]);
   } finally {
+    await page.close();
     await server.dispose();
   }
 });

@@ -40,6 +40,16 @@ export class Wire {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Nothing goes through any more, though every connection stays open. */
+  hold(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** What was held goes on. */
+  release(): void {
+    for (const socket of this.#sockets) socket.resume();
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#listener.close(resolve));
     this.cut();

@@ -3,14 +3,22 @@
 
 import { type FormEvent, useId, useState } from "react";
 import { hasToken, setToken } from "../api/client";
+import type { Connection } from "../api/stream";
+import { useConnection } from "../live/hooks";
 
 export function TokenGate() {
   const [typed, setTyped] = useState("");
-  const [wasTried] = useState(hasToken);
+  const connection = useConnection();
+  const [hadToken] = useState(hasToken);
+  /** The answer that was there when a token was given: another one is the answer to that. */
+  const [before, setBefore] = useState<Connection | null>(null);
+  const wasRefused = before === null ? hadToken : connection !== before;
   const field = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (typed.trim()) setToken(typed.trim());
+    if (!typed.trim()) return;
+    setBefore(connection);
+    setToken(typed.trim());
   };
   return (
     <form className="panel gate" onSubmit={submit}>
@@ -28,12 +36,12 @@ export function TokenGate() {
           spellCheck={false}
           value={typed}
           onChange={(event) => setTyped(event.target.value)}
-          aria-invalid={wasTried}
+          aria-invalid={wasRefused}
         />
       </label>
-      {wasTried ? (
+      {wasRefused ? (
         <p className="error-text" role="alert">
-          The server refused the token that this tab had.
+          The server refused this token.
         </p>
       ) : null}
       <button type="submit" className="button primary" disabled={!typed.trim()}>

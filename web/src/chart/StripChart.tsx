@@ -65,7 +65,8 @@ export function StripChart(props: StripChartProps) {
   return (
     <figure className="strip" aria-labelledby={name}>
       <figcaption className={props.bare ? "visually-hidden" : "strip-head"}>
-        <h3 id={name}>{title}</h3>
+        {/* In a table a strip is no section of its own. */}
+        {props.bare ? <span id={name}>{title}</span> : <h3 id={name}>{title}</h3>}
         {props.extra}
         <div className="keys">
           {lines.map((line, at) => (

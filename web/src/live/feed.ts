@@ -33,7 +33,10 @@ export function feed(live: Live, most: number): Entry[] {
     for (const [at, run] of told(known.map(({ decision }) => decision)).entries())
       entries.push(planEntry(live, known, lane, run, at));
   }
-  for (const outage of outages(live.transitions)) {
+  const restarts = live.breaks
+    .filter(({ reason }) => reason === "restarted")
+    .map(({ fromMs }) => fromMs);
+  for (const outage of outages(live.transitions, restarts)) {
     // One that lasts stays on top: it is what matters now.
     const atMs = outage.toMs ?? live.now();
     entries.push({ kind: "outage", key: `o/${outage.sink}/${outage.fromMs}`, atMs, outage });

@@ -118,3 +118,20 @@ it("tells a sawtooth as one, and a long climb for itself", () => {
   ]);
   expect(all.flatMap((run) => run.steps)).toEqual([...climb, ...saw]);
 });
+
+it("ends an outage with the server that had it", () => {
+  const change = (at_unix_ms: number, to: "closed" | "open") => ({
+    sink: "a",
+    at_unix_ms,
+    to,
+    reason: "",
+  });
+  const spans = (...told: Parameters<typeof outages>) =>
+    outages(...told).map(({ fromMs, toMs }) => [fromMs, toMs]);
+  expect(spans([change(1, "open")], [5])).toEqual([[1, 5]]);
+  expect(spans([change(1, "open"), change(9, "open")], [5])).toEqual([
+    [1, 5],
+    [9, null],
+  ]);
+  expect(spans([change(6, "open")], [5])).toEqual([[6, null]]);
+});

@@ -185,12 +185,28 @@ export interface Outage {
   readonly reason: string;
 }
 
-/** Joins the transitions of all sinks, given in the order of time. */
-export function outages(transitions: readonly TransitionLike[]): Outage[] {
+/**
+ * Joins the transitions of all sinks, given in the order of time. With a restart of the server every
+ * breaker begins anew, and says nothing about it.
+ */
+export function outages(
+  transitions: readonly TransitionLike[],
+  restartsMs: readonly number[] = [],
+): Outage[] {
   const done: Outage[] = [];
   const open = new Map<string, Outage>();
   const unexplained = new Set<string>();
+  const endAt = (sink: string, outage: Outage, toMs: number) => {
+    done.push({ ...outage, toMs, isProbing: false });
+    open.delete(sink);
+    unexplained.delete(sink);
+  };
+  const restartBetween = (fromMs: number, toMs: number) =>
+    restartsMs.find((at) => at >= fromMs && at <= toMs);
   for (const { sink, at_unix_ms, to, reason } of transitions) {
+    const known = open.get(sink);
+    const restart = known && restartBetween(known.fromMs, at_unix_ms);
+    if (known && restart !== undefined) endAt(sink, known, restart);
     const before = open.get(sink);
     if (!before) {
       const begun = {
@@ -204,9 +220,7 @@ export function outages(transitions: readonly TransitionLike[]): Outage[] {
       if (to !== "closed") open.set(sink, begun);
       if (to === "half_open") unexplained.add(sink);
     } else if (to === "closed") {
-      done.push({ ...before, toMs: at_unix_ms, isProbing: false });
-      open.delete(sink);
-      unexplained.delete(sink);
+      endAt(sink, before, at_unix_ms);
     } else {
       const again = before.again + (to === "open" ? 1 : 0);
       // What was known first may have been a probe: then the first opening after it says why.
@@ -214,6 +228,10 @@ export function outages(transitions: readonly TransitionLike[]): Outage[] {
       const why = isFirst ? reason : before.reason;
       open.set(sink, { ...before, again, isProbing: to === "half_open", reason: why });
     }
+  }
+  for (const [sink, outage] of [...open]) {
+    const restart = restartBetween(outage.fromMs, Number.POSITIVE_INFINITY);
+    if (restart !== undefined) endAt(sink, outage, restart);
   }
   return [...done, ...open.values()];
 }

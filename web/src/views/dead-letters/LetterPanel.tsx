@@ -29,6 +29,12 @@ export function LetterPanel(props: {
   const [editing, setEditing] = useState(false);
   const [purging, setPurging] = useState(false);
   const close = () => setParams({ letter: null });
+  const sendAgain = async () => {
+    const { note, isGone } = await retryOne(id);
+    if (isGone) close();
+    else reload();
+    return note;
+  };
   return (
     <section className="panel letter" aria-labelledby="letter">
       <div className="panel-head">
@@ -65,7 +71,7 @@ export function LetterPanel(props: {
                   type="button"
                   className="button primary"
                   disabled={busy}
-                  onClick={() => void act(() => retryOne(id)).then(reload)}
+                  onClick={() => void act(sendAgain)}
                 >
                   Send it again
                 </button>

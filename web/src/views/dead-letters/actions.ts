@@ -1,7 +1,7 @@
 // What can be done about letters? Each action says in a sentence what came of it.
 
-import { ApiError, request, sendJson } from "../../api/client";
-import type { Purged, RetryReport } from "../../api/types";
+import { ApiError, getJson, request, sendJson } from "../../api/client";
+import type { LetterPage, Purged, RetryReport } from "../../api/types";
 import { whole } from "../../format/number";
 import { asQuery, type Filter } from "./filter";
 
@@ -11,8 +11,10 @@ export async function retryMatching(filter: Filter): Promise<string> {
   return told(await sendJson<RetryReport>("POST", `/api/dead-letters/retry${asQuery(filter)}`));
 }
 
-export async function retryOne(id: number): Promise<string> {
-  return told(await sendJson<RetryReport>("POST", `/api/dead-letters/${id}/retry`));
+/** Sends one letter again; once it is delivered it is gone. */
+export async function retryOne(id: number): Promise<{ note: string; isGone: boolean }> {
+  const report = await sendJson<RetryReport>("POST", `/api/dead-letters/${id}/retry`);
+  return { note: told(report), isGone: report.delivered > 0 };
 }
 
 /** What came of sending letters again. */
@@ -25,13 +27,23 @@ export function told({ tried, delivered, refused, skipped, stopped }: RetryRepor
   return `${parts.join(", ")}.${stopped ? ` It stopped: ${stopped}.` : ""}`;
 }
 
-/** How many letters a purge would remove: the server is asked, and refuses for want of confirmation. */
+/** Most groups that the server tells of. */
+const GROUPS_MAX = 100;
+
+/** How many letters a purge would remove. */
 export async function countForPurge(filter: Filter): Promise<number> {
+  const { groups } = await getJson<LetterPage>(`/api/dead-letters${asQuery(filter, { limit: 1 })}`);
+  if (groups.length < GROUPS_MAX) return groups.reduce((sum, { count }) => sum + count, 0);
+  return countByRefusal(filter);
+}
+
+/** There are more groups than are told: a purge that is not confirmed is refused with the number. */
+async function countByRefusal(filter: Filter): Promise<number> {
   try {
     await sendJson("DELETE", `/api/dead-letters${asQuery(filter)}`);
   } catch (error) {
-    const found =
-      error instanceof ApiError && error.code === "unconfirmed" && /\((\d+) /.exec(error.message);
+    const isUnconfirmed = error instanceof ApiError && error.code === "unconfirmed";
+    const found = isUnconfirmed && /\((\d+) /.exec(error.message);
     if (found) return Number(found[1]);
     throw error;
   }

@@ -8,6 +8,7 @@ import { whole } from "../../format/number";
 import { dateTime } from "../../format/time";
 import { useSnapshot } from "../../live/hooks";
 import { Empty, Failed, Loading } from "../../ui/Blank";
+import { Said } from "../../ui/Said";
 import { Segments } from "../../ui/Segments";
 import { Glyph, type Shape, type Tone } from "../../ui/Status";
 
@@ -177,7 +178,7 @@ function Row({ setting: { path, value, origin, line, description } }: { setting:
           {line === null ? "" : `, line ${line}`}
         </span>
       </td>
-      <td className="note">{description ?? ""}</td>
+      <td className="note">{description === null ? null : <Said words={description} />}</td>
     </tr>
   );
 }
