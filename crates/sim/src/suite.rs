@@ -9,7 +9,7 @@
 use tidegate::{ControllerSettings, SettingError};
 
 use crate::claims;
-use crate::contender::Contender;
+use crate::contender::{self, Contender};
 use crate::fold::{Reference, fold};
 use crate::oracle::{Best, Cache, Effort, Oracle, best_static, questions};
 use crate::row::Row;
@@ -92,6 +92,8 @@ pub struct Yardstick {
     pub oracle: Oracle,
     /// The best static plan in hindsight.
     pub hindsight: Best,
+    /// What came of it.
+    pub hindsight_row: Row,
     /// The seed that is most typical for all controllers together.
     pub typical_seed: u64,
 }
@@ -111,8 +113,7 @@ pub fn study(
     if options.seeds == 0 {
         return Err(SuiteError::NoSeeds);
     }
-    if let Some(name) = controllers.iter().find(|name| ControllerSettings::by_name(name).is_none())
-    {
+    if let Some(name) = controllers.iter().find(|name| !contender::is_known(name)) {
         return Err(SuiteError::UnknownController { name: (*name).to_owned() });
     }
     search_oracles(entries, options, progress)?;
@@ -131,6 +132,7 @@ pub fn study(
             entry: entry.clone(),
             oracle: reference.oracle.clone(),
             hindsight: reference.hindsight,
+            hindsight_row: fold(entry, BEST_STATIC, &reference, static_runs),
             typical_seed: typical_for_all(&all),
         });
         let rows = names.iter().zip(&all);

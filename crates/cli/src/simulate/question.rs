@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tidegate_sim::oracle::{Cache, Effort};
 use tidegate_sim::selection::{Draw, Entry, Suite};
 use tidegate_sim::suite::Options;
-use tidegate_sim::{Scenario, contender};
+use tidegate_sim::{Scenario, ablation, contender};
 
 use super::args::SimulateArgs;
 use super::error::SimulateError;
@@ -15,12 +15,17 @@ pub(crate) struct Question {
     /// The scenarios, each with its group.
     pub(crate) entries: Vec<Entry>,
     /// The controllers.
-    pub(crate) controllers: Vec<&'static str>,
+    pub(crate) controllers: Vec<String>,
     /// Seeds, threads and where oracles are kept.
     pub(crate) options: Options,
 }
 
 impl Question {
+    /// The names of the controllers.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.controllers.iter().map(String::as_str).collect()
+    }
+
     /// What the flags ask for.
     pub(crate) fn new(
         args: &SimulateArgs,
@@ -70,21 +75,26 @@ fn split(typed: &[String]) -> (Vec<&str>, Vec<&str>) {
     (names, files)
 }
 
-fn controllers(typed: &[&str]) -> Result<Vec<&'static str>, SimulateError> {
+fn controllers(typed: &[&str]) -> Result<Vec<String>, SimulateError> {
     let known = contender::names();
     if typed.is_empty() {
-        return Ok(vec![contender::default_name()]);
+        return Ok(vec![contender::default_name().to_owned()]);
     }
-    if typed.contains(&"all") {
-        return Ok(known.to_vec());
-    }
-    let mut found = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     for name in typed {
-        let all: Vec<&str> = known.iter().copied().chain(["all"]).collect();
-        let same = known.iter().copied().find(|known| known == name);
-        let name = same.ok_or_else(|| unknown("--controller", name, &all))?;
-        if !found.contains(&name) {
-            found.push(name);
+        let meant = match *name {
+            "all" => known.iter().map(|&name| name.to_owned()).collect(),
+            "machines" => ablation::names(),
+            name if contender::is_known(name) => vec![name.to_owned()],
+            name => {
+                let all: Vec<&str> = known.iter().copied().chain(["all", "machines"]).collect();
+                return Err(unknown("--controller", name, &all));
+            }
+        };
+        for name in meant {
+            if !found.contains(&name) {
+                found.push(name);
+            }
         }
     }
     Ok(found)

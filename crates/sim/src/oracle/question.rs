@@ -7,7 +7,7 @@ use tidegate::SettingError;
 
 use super::Cache;
 use super::phases::{self, State};
-use super::search::{Best, Effort, Goal, has_phases, search};
+use super::search::{self, Best, Effort, Goal, has_phases};
 use crate::scenario::Scenario;
 
 /// A search: for the best plan of a scenario, or of a phase of it.
@@ -41,6 +41,16 @@ impl Question {
         cache.find(&self.text())
     }
 
+    /// What that plan comes to now, measured as the search measures its best ones: of an answer that
+    /// is still right, its own figures.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] when the scenario's bounds are refused.
+    pub fn measure(&self, plan: Best) -> Result<Best, SettingError> {
+        search::measure(&self.scenario, self.goal, plan.batch_size, plan.concurrency)
+    }
+
     /// The answer that is known, or that is searched now and then kept.
     ///
     /// # Errors
@@ -50,7 +60,7 @@ impl Question {
         if let Some(best) = self.known(cache) {
             return Ok(best);
         }
-        let best = search(&self.scenario, self.goal)?;
+        let best = search::search(&self.scenario, self.goal)?;
         cache.keep(&self.text(), best);
         Ok(best)
     }

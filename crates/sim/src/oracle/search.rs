@@ -136,8 +136,7 @@ impl Climb<'_> {
         if let Some(known) = self.known.get(&key) {
             return Ok(*known);
         }
-        let long = self.goal.lengths_s.map(|(_, long)| long);
-        let found = attempt(self.scenario, long, self.goal, self.goal.seeds, size, concurrency)?;
+        let found = measure(self.scenario, self.goal, size, concurrency)?;
         self.known.insert(key, found);
         Ok(found)
     }
@@ -182,6 +181,17 @@ impl Climb<'_> {
         }
         Ok(())
     }
+}
+
+/// What a plan comes to in long runs.
+pub(super) fn measure(
+    scenario: &Scenario,
+    goal: Goal,
+    size: u32,
+    concurrency: f64,
+) -> Result<Best, SettingError> {
+    let long = goal.lengths_s.map(|(_, long)| long);
+    attempt(scenario, long, goal, goal.seeds, size, concurrency)
 }
 
 fn attempt(

@@ -61,6 +61,7 @@ fn cost(backend: &BackendSpec) -> Result<(), SettingError> {
     if let Some(spill) = backend.spill {
         within("backend.spill.above_items", spill.above_items, 1..=1_000_000)?;
         within("backend.spill.ns_per_item_squared", spill.ns_per_item_squared, 0.0..=1000.0)?;
+        within("backend.spill.fixed_ms", spill.fixed_ms, 0.0..=60_000.0)?;
     }
     Ok(())
 }
@@ -127,6 +128,15 @@ fn weather(backend: &BackendSpec) -> Result<(), SettingError> {
         within("backend.interruptions.for_s.to", to, from..=LONG)?;
         within("backend.interruptions.capacity", interruption.capacity, 0.001..=1.0)?;
     }
+    if let Some(write_back) = backend.write_back {
+        let Between { from, to } = write_back.every_items;
+        within("backend.write_back.every_items.from", from, 1.0..=1e9)?;
+        within("backend.write_back.every_items.to", to, from..=1e9)?;
+        let Between { from, to } = write_back.for_s;
+        within("backend.write_back.for_s.from", from, 0.001..=LONG)?;
+        within("backend.write_back.for_s.to", to, from..=LONG)?;
+        within("backend.write_back.capacity", write_back.capacity, 0.001..=1.0)?;
+    }
     if let Some(drift) = backend.drift {
         within("backend.drift.sigma", drift.sigma, 0.0..=1.0)?;
         within("backend.drift.memory_s", drift.memory_s, 0.1..=LONG)?;
@@ -182,10 +192,11 @@ fn arrivals(arrivals: &Arrivals) -> Result<(), SettingError> {
             rate("arrivals.amplitude", amplitude)?;
             time("arrivals.period_s", period_s)
         }
-        Arrivals::Spikes { base, peak, every_s, for_s } => {
+        Arrivals::Spikes { base, peak, every_s, for_s, first_s } => {
             rate("arrivals.base", base)?;
             rate("arrivals.peak", peak)?;
             time("arrivals.every_s", every_s)?;
+            within("arrivals.first_s", first_s, 0.0..=LONG)?;
             within("arrivals.for_s", for_s, 0.0..=every_s)
         }
         Arrivals::Ramp { from, to, over_s } => {
