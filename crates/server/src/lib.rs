@@ -25,4 +25,8 @@ mod status;
 pub mod telemetry;
 
 pub use app::{Extras, RunError, Server, StartError};
+pub use dead_letters::event_line;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use http::fuzz;
 pub use http::tls::TlsError;

@@ -10,6 +10,8 @@ mod compressed;
 mod dead_letters;
 mod decode;
 mod events;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod health;
 pub(crate) mod listener;
 mod metrics;
