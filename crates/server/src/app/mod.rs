@@ -32,6 +32,8 @@ use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
+use crate::lane::outage::Outage;
+use crate::lane::shared::Shared;
 use crate::live;
 use crate::simulator::{Races, Simulator};
 use crate::status::Status;
@@ -122,17 +124,7 @@ impl Server {
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
-        let hub = live::Beginning {
-            config,
-            settings: extras.settings(config),
-            run: getrandom::u64().map_err(|error| StartError::Random(error.to_string()))? >> 16,
-            has_simulator: extras.simulator.is_some(),
-            clock,
-            journal: &journal,
-            lanes: &shared,
-            outages: &parts.outages,
-        }
-        .hub();
+        let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
         let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
         let status = Arc::new(Status {
             clock,
@@ -156,10 +148,7 @@ impl Server {
             address,
             listener,
             tls,
-            limits: listener::Limits {
-                connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
-                header_timeout: config.http.header_timeout.duration(),
-            },
+            limits: connection_limits(config),
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(
                 Arc::clone(&status),
@@ -265,6 +254,35 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
     match journal.wait_for(Option::is_some).await {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
+    }
+}
+
+/// What watchers share, of a server that begins.
+fn hub(
+    config: &Config,
+    extras: &Extras,
+    clock: Clock,
+    journal: &Journal,
+    (lanes, outages): (&[Arc<Shared>], &[Arc<Outage>]),
+) -> Result<live::Hub, StartError> {
+    let number = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let beginning = live::Beginning {
+        config,
+        settings: extras.settings(config),
+        run: number >> 16,
+        has_simulator: extras.simulator.is_some(),
+        clock,
+        journal,
+        lanes,
+        outages,
+    };
+    Ok(beginning.hub())
+}
+
+fn connection_limits(config: &Config) -> listener::Limits {
+    listener::Limits {
+        connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
+        header_timeout: config.http.header_timeout.duration(),
     }
 }
 
