@@ -8,7 +8,7 @@ KILLS ?= 10
 SEED ?= 1
 FAULTS ?= 100
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends kills chaos-postgres deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends gates minimal library-bench guards kills chaos-postgres deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -33,13 +33,25 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs-tests fmt lint lean doc ## Everything that must pass, with the short forms of long tests
+test: needs-tests fmt lint lean doc gates minimal ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
 
 lean: ## Check that the library builds without its async feature, and without tokio
 	$(CARGO) test -p tidegate --no-default-features
 	@if $(CARGO) tree -p tidegate --no-default-features --edges normal | grep -w tokio; then \
 	  echo 'the library without `async` must not depend on tokio' >&2; exit 1; fi
+
+gates: needs-tests ## Instructions and allocations an item of the library, which no noise moves
+	$(CARGO) test --release -p tidegate-library-bench
+
+minimal: ## Check that the library compiles with the lowest versions it names (needs nightly, else skipped)
+	scripts/library-minimal
+
+library-bench: ## Measure the library beside channels and another crate; writes bench/LIBRARY.md
+	bench/library/run $(ARGS)
+
+guards: ## Take the guards of the hot path out one by one; each time a test must fail (about 15 minutes)
+	crates/model/guards
 
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --all-features --no-deps
