@@ -9,6 +9,8 @@
 pub mod added;
 pub mod awaited;
 pub mod hard;
+pub mod overhead;
+pub mod page;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};

@@ -221,6 +221,21 @@ impl<O> Answer<O> {
 ///
 /// An `Err` of the whole batch says nothing of its kind, so it counts as [`Outcome::Overloaded`]:
 /// to send less is the safe reading. Answer with [`Answer::failed`] to say more.
+///
+/// ```
+/// use tidegate::batcher::{Answer, IntoAnswer};
+///
+/// /// What a client library of ours says.
+/// struct Receipt;
+///
+/// impl IntoAnswer for Receipt {
+///     type Output = ();
+///
+///     fn into_answer(self) -> Answer {
+///         Answer::ok()
+///     }
+/// }
+/// ```
 pub trait IntoAnswer {
     /// The value that a delivered item gets.
     type Output: Send + 'static;

@@ -9,11 +9,11 @@ use std::ops::{Deref, DerefMut};
 
 use super::sync::{Arc, Mutex, PoisonError};
 
-/// At most so many emptied vectors are kept.
-const KEPT: usize = 4;
+/// At most so many emptied vectors are kept: what a few producers fill before the driver runs.
+pub(super) const KEPT: usize = 16;
 
-/// Vectors above this size are not kept: allocating one is nothing beside filling it.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+/// Vectors above this size are not kept: allocating one is little beside filling it.
+const KEPT_BYTES_MAX: usize = 32 << 10;
 
 /// The items of one attempt, in the order in which they were added.
 ///
@@ -52,8 +52,9 @@ impl<T> Default for Spares<T> {
 }
 
 impl<T> Spares<T> {
-    pub(super) fn take(&self) -> Option<Vec<T>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    /// Adds all that are there to `taken`.
+    pub(super) fn take(&self, taken: &mut Vec<Vec<T>>) {
+        taken.append(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn give(&self, empty: Vec<T>) {

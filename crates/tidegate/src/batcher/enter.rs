@@ -20,6 +20,7 @@ use super::round::Place;
 /// A producer that always finds room pays with its share of the runtime once for so many items:
 /// they cost about as much as one message in a channel does.
 const ITEMS_A_SHARE: u32 = 8;
+const _: () = assert!(ITEMS_A_SHARE.is_power_of_two());
 
 thread_local! {
     static ITEMS: Cell<u32> = const { Cell::new(0) };
@@ -31,7 +32,7 @@ pub(super) fn pays() -> bool {
     ITEMS.with(|items| {
         let count = items.get().wrapping_add(1);
         items.set(count);
-        count.is_multiple_of(ITEMS_A_SHARE)
+        count & (ITEMS_A_SHARE - 1) == 0
     })
 }
 
@@ -115,6 +116,16 @@ fn wait<T, O>(
 /// The future of [`Batcher::submit`](super::Batcher::submit): resolves to the item's own outcome.
 ///
 /// The item is added at the first poll. What happens if it is dropped is told there.
+///
+/// ```
+/// use tidegate::Batcher;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// let (one, other) = tokio::join!(batcher.submit(1), batcher.submit(2));
+/// assert_eq!((one, other), (Ok(()), Ok(())));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Submit<'a, T, O>(Submitted<&'a Shared<T, O>, T, O>);
 

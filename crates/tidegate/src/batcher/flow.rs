@@ -36,7 +36,7 @@ pub(super) struct Flow<T, O> {
     done: Option<Done<T, O>>,
     /// A round that is free again, for the next time that the lock is held.
     round: Option<Group<O>>,
-    spare: Option<Vec<T>>,
+    spares: Vec<Vec<T>>,
     pub(super) recovery: Option<Box<Recovery<T, O>>>,
     observer: Observer,
     quick: Quick,
@@ -101,7 +101,7 @@ impl<T, O> Flow<T, O> {
             firsts: BTreeSet::new(),
             done: None,
             round: None,
-            spare: None,
+            spares: Vec::new(),
             recovery,
             observer,
             quick: Quick::default(),
@@ -129,8 +129,9 @@ impl<T, O> Flow<T, O> {
     /// Counts what was answered, asks the engine, and cuts the batch that it wants.
     pub(super) fn step(&mut self, shared: &Shared<T, O>) -> Next<T, O> {
         let now = shared.clock.now();
-        if self.spare.is_none() {
-            self.spare = shared.spares.take();
+        // Emptied vectors come back with answers.
+        if self.spares.is_empty() && self.done.is_some() {
+            shared.spares.take(&mut self.spares);
         }
         let mut open = shared.lock();
         self.hand_back(&mut open);
@@ -169,7 +170,7 @@ impl<T, O> Flow<T, O> {
         if let Some(round) = self.round.take() {
             open.line.keep(round);
         }
-        self.spare = open.line.refill(self.spare.take());
+        open.line.refill(&mut self.spares);
     }
 
     /// What handles asked for.

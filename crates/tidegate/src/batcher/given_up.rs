@@ -10,6 +10,14 @@ use std::sync::Arc;
 use super::error::Failure;
 
 /// An item that was given up, and why.
+///
+/// ```
+/// use tidegate::batcher::GivenUp;
+///
+/// fn letter(given_up: &GivenUp<String>) -> String {
+///     format!("{}: {} ({} attempts)", given_up.item, given_up.why, given_up.attempts)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GivenUp<T> {

@@ -62,6 +62,14 @@ where
 }
 
 /// A closure over a [`Batch`] as a [`Handler`], made by [`handler_fn`].
+///
+/// ```
+/// use tidegate::batcher::{Batch, HandlerFn, handler_fn};
+///
+/// let handler = handler_fn(|batch: Batch<u64>| async move { drop(batch) });
+/// # fn is<F>(_: HandlerFn<F>) {}
+/// # is(handler);
+/// ```
 #[derive(Clone, Copy)]
 pub struct HandlerFn<F>(F);
 

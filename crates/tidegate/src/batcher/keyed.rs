@@ -170,6 +170,13 @@ struct Member<T: Send + 'static, O: Send + 'static> {
 }
 
 /// Figures of all keys together, of those that went away too.
+///
+/// ```
+/// use tidegate::batcher::Totals;
+///
+/// let Totals { added, delivered, failed } = Totals::default();
+/// assert_eq!((added, delivered, failed), (0, 0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Items added so far.

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::answer::Results;
+use super::batch::KEPT;
 use super::round::{Group, Place};
 use crate::Moment;
 use crate::engine::{Cut, Queue};
@@ -33,8 +34,8 @@ pub(super) struct Line<T, O> {
     /// How many items the last batch had: the next vector begins with room for as many.
     expected: usize,
     rounds: VecDeque<Group<O>>,
-    /// An emptied vector, for the next chunk.
-    spare: Option<Vec<T>>,
+    /// Emptied vectors, for the next chunks.
+    spares: Vec<Vec<T>>,
 }
 
 #[derive(Debug)]
@@ -117,7 +118,7 @@ impl<T, O> Line<T, O> {
             bytes_max,
             expected: 0,
             rounds: VecDeque::new(),
-            spare: None,
+            spares: Vec::new(),
         }
     }
 
@@ -201,7 +202,9 @@ impl<T, O> Line<T, O> {
         }
         if self.open.items.is_empty() {
             self.open.first_at = now();
-            if let Some(spare) = self.spare.take_if(|_| self.open.items.capacity() == 0) {
+            if self.open.items.capacity() == 0
+                && let Some(spare) = self.spares.pop()
+            {
                 self.open.items = spare;
             }
             self.open.items.reserve(self.expected.min(self.seal_at));
@@ -224,11 +227,12 @@ impl<T, O> Line<T, O> {
         self.open.group.get_or_insert_with(|| free_round(rounds)).note(position, waker)
     }
 
-    /// An emptied vector, for a later batch. One that is not needed is handed back.
-    pub(super) fn refill(&mut self, spare: Option<Vec<T>>) -> Option<Vec<T>> {
-        match spare {
-            Some(spare) if self.spare.is_none() => self.spare.replace(spare),
-            unneeded => unneeded,
+    /// Emptied vectors, for later batches, as far as they are needed.
+    pub(super) fn refill(&mut self, spares: &mut Vec<Vec<T>>) {
+        while self.spares.len() < KEPT
+            && let Some(spare) = spares.pop()
+        {
+            self.spares.push(spare);
         }
     }
 

@@ -108,8 +108,9 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// # Errors
     ///
     /// [`AddError::Closed`] after [`close`](Self::close).
+    #[inline]
     pub async fn add(&self, item: T) -> Result<(), AddError> {
-        self.enter(item, 0, false).await
+        self.enter(Entry { item, bytes: 0, priority: false }).await
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the queue is full.
@@ -121,7 +122,8 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// [`AddError::TooLarge`] for an item that no batch could hold, [`AddError::Closed`] after
     /// [`close`](Self::close).
     pub async fn add_sized(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.enter(item, bytes, false).await
+        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
+        self.enter(entry).await
     }
 
     /// Adds an item that must not wait: it leaves, with all that came before it, as soon as there
@@ -131,12 +133,12 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     ///
     /// As [`add_sized`](Self::add_sized).
     pub async fn add_priority(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.enter(item, bytes, true).await
+        let entry = self.shared.entry(item, bytes, true).map_err(|(_, why)| why)?;
+        self.enter(entry).await
     }
 
     #[inline]
-    async fn enter(&self, item: T, bytes: u64, priority: bool) -> Result<(), AddError> {
-        let entry = self.shared.entry(item, bytes, priority).map_err(|(_, why)| why)?;
+    async fn enter(&self, entry: Entry<T>) -> Result<(), AddError> {
         // A producer that never has to wait lets others run now and then.
         if enter::pays() {
             tokio::task::coop::consume_budget().await;

@@ -5,6 +5,17 @@ use crate::engine::Counters;
 use crate::{Decision, Plan};
 
 /// Figures of a batcher, at one moment.
+///
+/// ```
+/// use tidegate::Batcher;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// batcher.submit(1).await?;
+/// let stats = batcher.stats();
+/// assert_eq!((stats.added, stats.delivered, stats.failed, stats.queued), (1, 1, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -67,6 +67,19 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
 /// *Ready* waits for room; *flush* is done when the item is in the queue, so that a stream that
 /// pauses does not cut batches short; *close* is done when every item added before it has its
 /// outcome, and leaves the batcher open for others.
+///
+/// ```
+/// use futures_util::SinkExt;
+/// use tidegate::Batcher;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// let mut sink = batcher.sink();
+/// sink.send(7).await?;
+/// sink.close().await?;
+/// assert_eq!(batcher.stats().delivered, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 pub struct BatchSink<T: Send + 'static, O: Send + 'static> {
     batcher: Batcher<T, O>,
     /// An item that found no room.
@@ -166,6 +179,17 @@ impl<T: Send + 'static, O: Send + 'static> fmt::Debug for BatchSink<T, O> {
 type Owned<T, O> = Submitted<Arc<Shared<T, O>>, T, O>;
 
 /// The outcomes of a stream's items, in their order, made by [`Batcher::outcomes`].
+///
+/// ```
+/// use futures_util::{StreamExt, stream};
+/// use tidegate::Batcher;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// let mut outcomes = batcher.outcomes(stream::iter([1, 2]), 10);
+/// assert_eq!(outcomes.next().await, Some(Ok(())));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Outcomes<S, T: Send + 'static, O: Send + 'static> {
     batcher: Batcher<T, O>,

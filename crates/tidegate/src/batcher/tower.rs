@@ -22,6 +22,17 @@ use super::{Batcher, Handler};
 use crate::Outcome;
 
 /// A tower service as a [`Handler`], made by [`service`].
+///
+/// ```
+/// use tidegate::Batcher;
+/// use tower_service::Service;
+///
+/// // A batcher of single items is a service; `service` makes a handler of one that takes a `Vec`.
+/// fn is_a_service<S: Service<u64>>(_: S) {}
+/// fn of(batcher: Batcher<u64>) {
+///     is_a_service(batcher);
+/// }
+/// ```
 pub struct ServiceHandler<S> {
     /// Locked to be cloned only, since services need not be `Sync`.
     service: Mutex<S>,
@@ -120,6 +131,17 @@ impl<T: Send + 'static, O: Send + 'static> Service<T> for Batcher<T, O> {
 }
 
 /// The future of a [`Batcher`] that is called as a service: resolves to the item's own outcome.
+///
+/// ```
+/// use tidegate::Batcher;
+/// use tower_service::Service;
+///
+/// // A batcher of single items is a service; `service` makes a handler of one that takes a `Vec`.
+/// fn is_a_service<S: Service<u64>>(_: S) {}
+/// fn of(batcher: Batcher<u64>) {
+///     is_a_service(batcher);
+/// }
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Call<T, O> {
     submit: Submitted<Arc<Shared<T, O>>, T, O>,
