@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::stall::Unstalled;
 use super::tls;
 
 /// Bytes read ahead on a connection: a request's head must fit, and a body arrives in pieces of it.
@@ -29,7 +30,8 @@ const HEADERS_MAX: usize = 100;
 pub(crate) struct Limits {
     /// Connections open at once.
     pub(crate) connections_max: usize,
-    /// How long a TLS handshake may take and a request's head to arrive, and how long a connection may idle.
+    /// How long a TLS handshake may take and a request's head to arrive, how long a connection may
+    /// idle, and how long a client may read nothing of its answer.
     pub(crate) header_timeout: Duration,
 }
 
@@ -102,6 +104,7 @@ async fn requests(
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
+    let stream = Unstalled::new(stream, limits.header_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

@@ -16,6 +16,7 @@ pub(crate) mod listener;
 mod metrics;
 mod refusal;
 mod repeat;
+mod stall;
 pub(crate) mod tls;
 
 use std::sync::Arc;
