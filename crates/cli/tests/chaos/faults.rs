@@ -76,6 +76,8 @@ pub struct Site {
     /// Restarts take a while: they happen beside the schedule, one after another.
     outages: Option<mpsc::Sender<Action>>,
     restarting: Option<JoinHandle<()>>,
+    /// When PostgreSQL took connections again.
+    back: Arc<Mutex<Vec<Instant>>>,
     disk: Disk,
     clock: PathBuf,
     steps_clock: bool,
@@ -107,12 +109,17 @@ impl Site {
         let postgres = Arc::new(Mutex::new(postgres));
         let (outages, asked) = mpsc::channel();
         let breaking = Arc::clone(&postgres);
+        let back: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let noting = Arc::clone(&back);
         let restarting = Some(std::thread::spawn(move || {
             while let Ok(action) = asked.recv() {
                 let mut postgres = breaking.lock().unwrap();
                 match action {
                     Action::PostgresKill => postgres.kill().unwrap(),
-                    _ => postgres.restart().unwrap(),
+                    _ => {
+                        postgres.restart().unwrap();
+                        noting.lock().unwrap().push(Instant::now());
+                    }
                 }
             }
         }));
@@ -128,6 +135,7 @@ impl Site {
             postgres,
             outages: Some(outages),
             restarting,
+            back,
             disk,
             clock,
             steps_clock,
@@ -169,6 +177,16 @@ impl Site {
             }
         }
         self.log.0.push((Instant::now(), action.clone()));
+    }
+
+    /// When PostgreSQL was there again, after an outage or behind a proxy that had refused.
+    pub fn postgres_back(&self) -> Vec<Instant> {
+        let refused = |(at, action): &(Instant, Action)| {
+            (*action == Action::PostgresRefuses(false)).then_some(*at)
+        };
+        let mut back = self.back.lock().unwrap().clone();
+        back.extend(self.log.0.iter().filter_map(refused));
+        back
     }
 
     /// Ends all that is still broken.

@@ -80,7 +80,7 @@ fn whatever_breaks_nothing_is_lost_and_nothing_comes_twice() {
     let seen = measures.finish();
     let lives = site.supervisor.stop();
     let mut verdict = check(&site, &told);
-    let figures = measures::figures(&lives, &site.log, &answers, &seen);
+    let figures = measures::figures(&lives, &site.log, &site.postgres_back(), &answers, &seen);
     let report = verdict.as_object_mut().unwrap();
     report.insert("seed".into(), json!(seed));
     report.insert("kills".into(), json!(kills));

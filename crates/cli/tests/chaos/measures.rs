@@ -116,14 +116,18 @@ fn summary(waits: &[f64]) -> Value {
     json!({ "n": waits.len(), "p50": round(at(0.5)), "max": round(waits.last()) })
 }
 
-pub fn figures(lives: &[Life], log: &Log, answers: &Answers, seen: &Seen) -> Value {
+pub fn figures(
+    lives: &[Life],
+    log: &Log,
+    postgres_back: &[Instant],
+    answers: &Answers,
+    seen: &Seen,
+) -> Value {
     let (seconds, worked) = availability(lives, log, &answers.acknowledged);
     let killed = lives.iter().filter(|life| life.killed).filter_map(|life| life.ended);
     let when = |wanted: fn(&Action) -> bool| {
         log.0.iter().filter(move |(_, action)| wanted(action)).map(|(at, _)| *at)
     };
-    let postgres =
-        when(|action| matches!(action, Action::PostgresStart | Action::PostgresRefuses(false)));
     let disk = when(|action| matches!(action, Action::DiskFull(false)));
     // The last one was asked to end.
     let others = lives.iter().rev().skip(1).filter(|life| !life.killed);
@@ -140,7 +144,7 @@ pub fn figures(lives: &[Life], log: &Log, answers: &Answers, seen: &Seen) -> Val
             "error_rate": answers.errors as f64 / answers.requests.max(1) as f64 },
         "recovery_seconds": {
             "kill_to_first_ack": summary(&waits(killed, &answers.acknowledged)),
-            "postgres_back_to_first_delivery": summary(&waits(postgres, &seen.postgres)),
+            "postgres_back_to_first_delivery": summary(&waits(postgres_back.iter().copied(), &seen.postgres)),
             "disk_has_room_to_first_ack": summary(&waits(disk, &answers.acknowledged)),
         },
         "ended_by_themselves": last_words,

@@ -20,6 +20,7 @@ mod pages;
 mod refusal;
 mod repeat;
 mod simulator;
+mod stall;
 mod stream;
 pub(crate) mod tls;
 mod watching;
