@@ -16,6 +16,7 @@ pub mod config;
 mod dead_letters;
 mod http;
 mod lane;
+mod recording;
 mod route;
 mod status;
 pub mod telemetry;

@@ -32,6 +32,7 @@ use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
+use crate::recording::Recording;
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
@@ -92,7 +93,8 @@ impl Server {
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
-        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
+            .with_recording(recording(config, clock)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -181,6 +183,9 @@ impl Server {
             sink.close().await;
         }
         self.status.replay.letters.close().await;
+        if let Some(recording) = &self.status.door.recording {
+            recording.finish();
+        }
         self.sampler.abort();
         self.shares.abort();
         if let Err(error) = self.status.journal.close().await {
@@ -214,6 +219,13 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
     }
+}
+
+/// The recording of arrivals that was asked for.
+fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
+    let Some(path) = &config.recording.arrivals else { return Ok(None) };
+    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
 }
 
 fn letter_limits(config: &Config) -> Limits {

@@ -38,6 +38,7 @@ mod log;
 mod origin;
 mod postgres;
 mod read;
+mod recording;
 mod retry;
 mod route;
 mod schema;
@@ -76,6 +77,7 @@ pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
 pub use postgres::{OnConflict, PostgresConfig, SslMode, SynchronousCommit};
+pub use recording::RecordingConfig;
 pub use retry::{ClassRetry, RetryConfig, Treatment};
 pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
@@ -125,6 +127,8 @@ pub struct Config {
     pub dead_letters: DeadLettersConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
+    /// Whether arrivals are recorded, for the simulator.
+    pub recording: RecordingConfig,
     /// The server's own log, on stderr.
     pub log: LogConfig,
 }
@@ -139,6 +143,7 @@ impl Default for Config {
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
             dead_letters: DeadLettersConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
+            recording: RecordingConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -171,8 +176,17 @@ impl Config {
 
 impl Section for Config {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } =
-            self;
+        let Self {
+            data_dir,
+            http,
+            journal,
+            classes,
+            sinks,
+            dead_letters,
+            drain_timeout,
+            recording,
+            log,
+        } = self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
         fields.section("journal", journal);
@@ -180,6 +194,7 @@ impl Section for Config {
         fields.named("sinks", sinks);
         fields.section("dead_letters", dead_letters);
         fields.leaf("drain_timeout", drain_timeout);
+        fields.section("recording", recording);
         fields.section("log", log);
     }
 }
