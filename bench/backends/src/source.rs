@@ -69,7 +69,8 @@ impl std::str::FromStr for Source {
             }
             ("spikes", [base, peak, every_s, for_s]) => {
                 ensure!(*every_s >= 0.01, "{text:?}: spikes must be at least .01 s apart");
-                Arrivals::Spikes { base: *base, peak: *peak, every_s: *every_s, for_s: *for_s }
+                let (base, peak, every_s, for_s) = (*base, *peak, *every_s, *for_s);
+                Arrivals::Spikes { base, peak, every_s, for_s, first_s: 0.0 }
             }
             ("ramp", [from, to, over_s]) => {
                 ensure!(*over_s >= 0.01, "{text:?}: a ramp must take at least .01 s");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate::control::{aimd, joint};
 use tidegate::{ControllerSettings, Epoch, Plan};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Latency, Scenario};
 
 /// A controller with its settings and the plan it begins with.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,10 +27,11 @@ pub const LINGER: Duration = Duration::ZERO;
 
 /// Name, first size, first concurrency. A controller that is not named here begins with
 /// [`FIRST_OF_ANY`].
-const FIRST: [(&str, u32, f64); 8] = [
+const FIRST: [(&str, u32, f64); 9] = [
     // What a person sets who has thought about it.
     ("fixed", 1_000, 4.0),
     ("aimd", 100, 4.0),
+    ("joint", 100, 4.0),
     // Vector begins with one request in flight, Netflix with 20.
     ("arc", 100, 1.0),
     ("gradient2", 100, 20.0),
@@ -115,15 +116,18 @@ pub fn is_known(name: &str) -> bool {
     settings(name).is_some()
 }
 
-/// The settings with the scenario's target, where there is one to set.
+/// The settings with the scenario's target, where there is one to set. Controllers see attempts:
+/// of a target on delivery they get half, the other half is for filling a batch and for waiting.
 fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSettings {
+    let target = match scenario.target.of {
+        Latency::Attempt => scenario.target(),
+        Latency::Delivery => scenario.target() / 2,
+    };
     match settings {
-        ControllerSettings::Aimd(settings) => ControllerSettings::Aimd(aimd::Settings {
-            target: scenario.target(),
-            startup: 1.0,
-            ..settings
-        }),
-        other => other.with_target(scenario.target()),
+        ControllerSettings::Aimd(settings) => {
+            ControllerSettings::Aimd(aimd::Settings { target, startup: 1.0, ..settings })
+        }
+        other => other.with_target(target),
     }
 }
 

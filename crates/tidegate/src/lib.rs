@@ -65,6 +65,8 @@ pub mod recording;
 pub mod retry;
 pub mod sample;
 pub mod share;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod time;
 
 #[cfg(feature = "async")]

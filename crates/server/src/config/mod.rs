@@ -19,6 +19,7 @@ mod breaker;
 mod check;
 mod class;
 mod controller;
+mod dashboard;
 mod dead_letters;
 mod defaults;
 mod env;
@@ -60,6 +61,7 @@ use serde::Serialize;
 pub use breaker::BreakerConfig;
 pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
+pub use dashboard::DashboardConfig;
 pub use dead_letters::{DeadLettersConfig, LetterKind, ReprocessConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
@@ -125,6 +127,8 @@ pub struct Config {
     pub sinks: BTreeMap<String, SinkConfig>,
     /// The items that were given up.
     pub dead_letters: DeadLettersConfig,
+    /// The pages, and what they show.
+    pub dashboard: DashboardConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
     /// Whether arrivals are recorded, for the simulator.
@@ -142,6 +146,7 @@ impl Default for Config {
             classes: BTreeMap::new(),
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
             dead_letters: DeadLettersConfig::default(),
+            dashboard: DashboardConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
             recording: RecordingConfig::default(),
             log: LogConfig::default(),
@@ -183,6 +188,7 @@ impl Section for Config {
             classes,
             sinks,
             dead_letters,
+            dashboard,
             drain_timeout,
             recording,
             log,
@@ -193,6 +199,7 @@ impl Section for Config {
         fields.named("classes", classes);
         fields.named("sinks", sinks);
         fields.section("dead_letters", dead_letters);
+        fields.section("dashboard", dashboard);
         fields.leaf("drain_timeout", drain_timeout);
         fields.section("recording", recording);
         fields.section("log", log);

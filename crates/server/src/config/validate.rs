@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     config.http.check(check);
     config.journal.check(check);
     config.dead_letters.check(check);
+    config.dashboard.check(check);
     // A request is one frame of the journal, and a frame lies in one segment.
     check.at_most(
         ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),

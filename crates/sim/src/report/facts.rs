@@ -4,8 +4,9 @@ use super::words::{short, time};
 use crate::scenario::backend::BackendSpec;
 use crate::scenario::{Arrivals, Latency, OwnLoad, Scenario};
 
-/// The scenario in sentences.
-pub(super) fn told(scenario: &Scenario) -> String {
+/// The scenario in sentences: target, arrivals, cost and faults.
+#[must_use]
+pub fn told(scenario: &Scenario) -> String {
     let of = match scenario.target.of {
         Latency::Attempt => "attempt latency (send to answer)",
         Latency::Delivery => "delivery latency (arrival to delivery)",

@@ -32,6 +32,7 @@ use crate::run::Run;
 use crate::selection::Group;
 use crate::spread::spread;
 use crate::suite::{self, Options, Study, Yardstick};
+pub use facts::told;
 use scene::Scene;
 use words::escaped;
 

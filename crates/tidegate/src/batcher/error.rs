@@ -19,6 +19,12 @@ pub enum AddError {
         /// The most a batch may have.
         bytes_max: u64,
     },
+    /// There are as many keys as a [`Keyed`](super::Keyed) may have, and none of them is idle.
+    #[error("there are {keys_max} keys already, and each has something to do: raise keys_max")]
+    TooManyKeys {
+        /// The most keys at a time.
+        keys_max: usize,
+    },
 }
 
 /// An item was not taken at once; here it is back.

@@ -83,8 +83,10 @@ impl<T> Locals<T> {
 impl<T, O> Open<T, O> {
     /// Moves items of a ring into the line, as far as there is room, or in spite of it.
     fn empty(&mut self, number: u64, forced: bool, clock: &Clock) -> usize {
+        let arrivals = self.arrivals(clock);
         let Some(ring) = self.locals.rings.get_mut(&number) else { return 0 };
         let mut moved = 0;
+        let now = &arrivals;
         if let Ok(all) = ring.read_chunk(ring.slots()) {
             let (one, other) = all.as_slices();
             let bytes = one.iter().chain(other).map(|(_, bytes)| u64::from(*bytes)).sum();
@@ -96,9 +98,7 @@ impl<T, O> Open<T, O> {
             };
             if may {
                 moved = all.len();
-                for (item, bytes) in all {
-                    self.line.push(item, bytes, || clock.now());
-                }
+                self.line.extend(all.into_iter(), now);
             }
         }
         // There is not room for all of them, but maybe for some.
@@ -107,7 +107,7 @@ impl<T, O> Open<T, O> {
             && self.room.enter(u64::from(bytes))
             && let Ok((item, bytes)) = ring.pop()
         {
-            self.line.push(item, bytes, || clock.now());
+            self.line.push(item, bytes, now);
             moved += 1;
         }
         self.added += moved as u64;

@@ -1,10 +1,12 @@
 //! What does a batcher tell about itself?
 
+use crate::breaker::Phase;
 use crate::engine::Counters;
 use crate::{Decision, Plan};
 
 /// Figures of a batcher, at one moment.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Items added so far.
     pub added: u64,
@@ -24,4 +26,6 @@ pub struct Stats {
     pub decisions: Vec<Decision>,
     /// What the last failure said.
     pub last_failure: Option<String>,
+    /// The phase of the breaker, if the batcher has one.
+    pub breaker: Option<Phase>,
 }

@@ -25,6 +25,7 @@ pub mod aimd;
 pub mod fixed;
 pub mod gradient;
 pub mod joint;
+mod learnt;
 pub mod load_score;
 pub mod ports;
 pub mod strategy;
@@ -38,6 +39,7 @@ pub use aimd::Aimd;
 pub use fixed::Fixed;
 pub use gradient::Gradient;
 pub use joint::Joint;
+pub use learnt::{Learnt, Part, Score};
 pub use load_score::LoadScore;
 pub use strategy::Strategy;
 
@@ -87,6 +89,11 @@ pub trait Controller: Send {
     fn wake(&mut self, now: Moment) -> Option<Change> {
         let _ = now;
         None
+    }
+
+    /// What it has learnt, for a person who asks.
+    fn learnt(&self) -> Learnt {
+        Learnt::default()
     }
 }
 

@@ -21,8 +21,9 @@ pub(super) struct Margin {
 
 /// Spreads between the usual latency and the target.
 const SPREADS: f64 = 2.33;
-/// The widest margin: a tenth of the target is left.
-const MOST: f64 = 2.3;
+/// The widest margin: a fifth of the target is left. Where more misses than that are due to stalls,
+/// smaller batches do not help.
+const MOST: f64 = 1.6;
 /// What a miss adds: so much, as a logarithm, that the size falls by about a twelfth.
 const STEP: f64 = 0.08;
 /// The share of misses at which the margin rests.
