@@ -90,7 +90,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<(), DemoError> {
         let spec = self::spec(pattern, others)?;
         let contenders = SIZES.map(Some).into_iter().chain([None]);
         for size in contenders {
-            let ran = watch(args, size, &spec, others, &stop, &mut io::sink());
+            let mut nowhere = io::sink();
+            let ran = watch(args, size, &spec, others, &stop, &mut nowhere);
             let ran = runtime.block_on(ran)?;
             writeln!(out, "{}", line(&ran))?;
             out.flush()?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tidegate::batcher::{Answer, Handler};
+use tidegate::batcher::{Answer, Batch, Handler};
 use tidegate::{Feedback, Moment, Outcome};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -91,7 +91,7 @@ impl Simulated {
 impl<T: Send + 'static> Handler<T> for Simulated {
     type Output = ();
 
-    async fn handle(&self, batch: Vec<T>) -> Answer<()> {
+    async fn handle(&self, batch: Batch<T>) -> Answer<()> {
         let items = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         let outcome = self.send(items).await;
         let feedback = self.feedback();

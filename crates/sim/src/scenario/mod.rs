@@ -214,6 +214,13 @@ impl Scenario {
         let arrived = tidegate::recording::read(recording).map_err(ScenarioError::Recording)?;
         self.recorded_arrivals = arrived.iter().map(|one| (one.at_ms, one.items)).collect();
         self.arrivals = Arrivals::Replay { again };
+        if let Some((last_ms, _)) = self.recorded_arrivals.last().filter(|_| !again) {
+            #[expect(clippy::cast_precision_loss, reason = "an hour of milliseconds")]
+            let seconds = *last_ms as f64 / 1e3;
+            // As long as it was recorded, and a little for the last ones to be delivered.
+            self.duration_s = (seconds + 1.0).ceil().clamp(1.0, 3600.0);
+            self.changes_s.clear();
+        }
         self.checked()
     }
 
