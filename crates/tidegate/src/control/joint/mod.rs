@@ -393,6 +393,8 @@ impl Joint {
         let room = Room {
             concurrency_max: if parts.concurrency { self.bounds.concurrency_max } else { 0.0 },
             ln_size_min: self.ln_least(),
+            ln_size_max: self.ln_most(),
+            headroom: (self.margin.get() - self.margin.spread()).max(0.0),
             slack: if at_most { self.size.error() } else { 0.0 },
             spread: self.margin.spread(),
             weights: self.settings.objective.weights(),

@@ -1,8 +1,8 @@
 //! Would another concurrency, or a smaller batch, deliver more? Asked rarely, cheaply, and within
 //! the target.
 //!
-//! More in flight is tried with as many items in flight as before, fewer with the same size: either
-//! way no batch takes longer for it. Fewer in flight win when they are as good, more must be better
+//! More in flight is tried with as many items in flight as before, fewer with batches that are
+//! somewhat larger, within the target. Fewer in flight win when they are as good, more must be better
 //! by something, so that the concurrency rests. Steps begin coarse and become fine. What a question
 //! cost says when it is asked again: so late that asking takes less than half a percent of what is
 //! delivered.
@@ -56,8 +56,11 @@ pub(super) struct Search {
 pub(super) struct Room {
     /// Most attempts in flight.
     pub(super) concurrency_max: f64,
-    /// Logarithm of the smallest size.
+    /// Logarithms of the smallest and the largest size.
     pub(super) ln_size_min: f64,
+    pub(super) ln_size_max: f64,
+    /// How much larger a batch may be before the usual one is near the target, as a logarithm.
+    pub(super) headroom: f64,
     /// How far the latency is below what is allowed, as a logarithm.
     pub(super) slack: f64,
     /// The spread of a latency, as a logarithm.
@@ -171,7 +174,7 @@ impl Search {
             self.steps = [FINE, HALF];
         }
         // What small batches say of waiting for each other does not hold for large ones.
-        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.2) {
+        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.45) {
             self.put_off(Axis::Fewer, later);
             let [up, _] = self.steps;
             self.steps = [up, FINE];
@@ -259,7 +262,10 @@ impl Search {
             Axis::Fewer => {
                 let other = fewer(c, down);
                 let some = other >= 1.0 && room.concurrency_max > 0.0;
-                some.then_some(Point { concurrency: other, ..base })
+                // Fewer in flight may be larger: half of the way, as far as the target has room.
+                let larger = (0.5 * (c / other).ln()).min(room.headroom);
+                let ln_size = (base.ln_size + larger).min(room.ln_size_max).max(base.ln_size);
+                some.then_some(Point { ln_size, concurrency: other })
             }
             Axis::Larger => {
                 let ln_size = base.ln_size - SMALLER.ln();
@@ -348,6 +354,8 @@ mod tests {
     const ROOM: Room = Room {
         concurrency_max: 16.0,
         ln_size_min: 0.0,
+        ln_size_max: 20.0,
+        headroom: 0.0,
         slack: 0.0,
         spread: 0.1,
         weights: Weights { throughput: 1.0, latency: 0.0, cost: 0.0 },

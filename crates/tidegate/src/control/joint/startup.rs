@@ -159,7 +159,7 @@ impl Startup {
             Phase::Grow([before, last]) => {
                 // Far below the target noise is all there is to see, and a doubling is harmless.
                 let told = room < TOLD;
-                let flat = told && before.is_some_and(|before| rate - before < LITTLE);
+                let flat = told && before.is_some_and(|b| rate - b + 1.4 * error < LITTLE);
                 let grows = !flat && room > ROOM && !answer.at_bound;
                 // The doubling of concurrency is held against this rate: a few batches more.
                 if !grows && !tight && error > SURE && self.arm.batches() < 12.0 {
