@@ -19,6 +19,7 @@ mod dead_letters;
 mod http;
 mod lane;
 pub mod live;
+mod recording;
 mod route;
 pub mod simulator;
 mod status;

@@ -22,8 +22,8 @@ pub struct Contender {
     pub first: Plan,
 }
 
-/// How long a batch waits for company where items arrive one by one.
-pub const LINGER: Duration = Duration::from_millis(5);
+/// How long a batch waits for company while a slot is free: not at all, as the server's default.
+pub const LINGER: Duration = Duration::ZERO;
 
 /// Name, first size, first concurrency. A controller that is not named here begins with
 /// [`FIRST_OF_ANY`].

@@ -66,11 +66,10 @@ impl Place<'_> {
 pub fn write(out: &mut impl Write, study: &Study, controllers: &[&str]) -> io::Result<()> {
     for group in Group::ALL {
         let places = places(study, group);
-        let Some(seeds) = places.first().and_then(|place| place.rows.first()).map(|row| row.seeds)
-        else {
+        if places.is_empty() {
             continue;
-        };
-        writeln!(out, "### {}, {seeds} seeds\n", group.title())?;
+        }
+        writeln!(out, "### {}\n", group.title())?;
         league(out, &places)?;
         writeln!(out)?;
     }
@@ -88,7 +87,8 @@ fn league(out: &mut impl Write, places: &[Place]) -> io::Result<()> {
         scenarios.clear();
     }
     let lines: Vec<_> = places.iter().map(|place| line(place, &scenarios)).collect();
-    let mut heads = vec!["controller", "mean", "least", "worst seed", "÷ static", "late %"];
+    let mut heads =
+        vec!["controller", "seeds", "mean", "least", "worst seed", "÷ static", "late %"];
     heads.extend(&scenarios);
     markdown(out, &heads, &lines)
 }
@@ -96,6 +96,7 @@ fn league(out: &mut impl Write, places: &[Place]) -> io::Result<()> {
 fn line(place: &Place, scenarios: &[&str]) -> Vec<String> {
     let mut line = vec![
         place.name.to_owned(),
+        place.rows.first().map_or(0, |row| row.seeds).to_string(),
         format!("{:.3}", place.mean),
         optional(place.least(|row| row.steady_ratio), 3),
         optional(place.least(|row| row.worst_seed_ratio), 3),

@@ -37,6 +37,7 @@
 //! | what does each machine of `joint` earn? | [`ablation`] |
 //! | why? | [`decisions`], a timeline; [`report`], one HTML page |
 //! | do the claims of others hold? | [`claims`] |
+//! | may I have that backend in real time? | [`live`]: a handler of the library's batcher |
 //!
 //! # Promises
 //!
@@ -56,6 +57,7 @@ mod fold;
 pub mod judge;
 pub mod lane;
 pub mod league;
+pub mod live;
 pub mod oracle;
 pub mod record;
 pub mod remarks;

@@ -65,12 +65,12 @@ pub enum SuiteError {
     #[error("seeds is 0, but must be at least 1")]
     NoSeeds,
     /// Settings or bounds were refused.
-    #[error("scenario {scenario}: {source}")]
+    #[error("scenario {scenario}: {why}")]
     Setting {
         /// The scenario's name.
         scenario: String,
         /// The field, its value and its bound.
-        source: SettingError,
+        why: SettingError,
     },
 }
 
@@ -183,7 +183,7 @@ fn reference(entry: &Entry, options: &Options) -> Result<Reference, SuiteError> 
 }
 
 fn refused(entry: &Entry, source: SettingError) -> SuiteError {
-    SuiteError::Setting { scenario: entry.scenario.name.clone(), source }
+    SuiteError::Setting { scenario: entry.scenario.name.clone(), why: source }
 }
 
 /// The name of the best static plan among the contenders.

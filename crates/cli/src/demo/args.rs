@@ -8,6 +8,13 @@ use tidegate_load::{Format, Pattern, units};
 /// The flags of `tidegate demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DemoArgs {
+    /// Who takes the batches: a real SQLite with a neighbour, or a backend of the simulator in real
+    /// time, which needs neither server nor disk
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) backend: Backend,
+    /// What the simulated backend is busy with besides our batches [default: spikes]
+    #[arg(long, value_enum)]
+    pub(super) backend_pattern: Option<BackendPattern>,
     /// Events of the first part in all, such as 500k [default: 25 seconds of --rate]
     #[arg(long, value_name = "N", value_parser = units::count)]
     pub(super) events: Option<u64>,
@@ -59,6 +66,30 @@ pub(crate) struct DemoArgs {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
+}
+
+/// Who takes the batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Backend {
+    /// A real database behind a real server
+    #[default]
+    Sqlite,
+    /// A backend of the simulator, in real time
+    Simulated,
+}
+
+/// What the simulated backend is busy with besides our batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum BackendPattern {
+    /// A third of its capacity, always
+    Constant,
+    /// From a twentieth to three quarters and back, in waves
+    Sine,
+    /// Four fifths for a while, again and again
+    #[default]
+    Spikes,
+    /// From nothing to three quarters
+    Gradual,
 }
 
 /// Who finds the batch size.

@@ -19,6 +19,10 @@ pub(crate) struct SimulateArgs {
     /// Only these scenarios of the suite
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(crate) scenario: Vec<String>,
+    /// What was recorded: arrivals of a server, which become the source, or attempts of a real
+    /// backend, which become the backend; of pgA, or of the scenarios that are named
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
     /// Who is to find the plan; several, all, or machines (joint, and joint without each of its
     /// machines) [default: the one that the server uses by default]
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]

@@ -102,6 +102,10 @@ fn controllers(typed: &[&str]) -> Result<Vec<String>, SimulateError> {
 
 fn entries(args: &SimulateArgs, files: &[&Path], draw: Draw) -> Result<Vec<Entry>, SimulateError> {
     let suite = match &args.suite {
+        // What is replayed needs one backend, or one source.
+        None if files.is_empty() && args.replay.is_some() && args.scenario.is_empty() => {
+            return replayed(vec![pg_a()?], args);
+        }
         None if files.is_empty() => Some(Suite::Canonical),
         None => None,
         Some(name) => {
@@ -125,7 +129,31 @@ fn entries(args: &SimulateArgs, files: &[&Path], draw: Draw) -> Result<Vec<Entry
             return Err(SimulateError::Twice { name: name(entry) });
         }
     }
-    Ok(entries)
+    replayed(entries, args)
+}
+
+/// The scenario that stands for any database.
+fn pg_a() -> Result<Entry, SimulateError> {
+    let entries = Suite::Canonical.entries(Draw::default()).map_err(SimulateError::Shipped)?;
+    let found = entries.into_iter().find(|entry| entry.scenario.name == "pgA");
+    found.ok_or_else(|| unknown("--scenario", "pgA", &[]))
+}
+
+/// The scenarios with what was recorded, if something is to be replayed.
+fn replayed(entries: Vec<Entry>, args: &SimulateArgs) -> Result<Vec<Entry>, SimulateError> {
+    let Some(path) = &args.replay else { return Ok(entries) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SimulateError::Recording { path: path.clone(), source })?;
+    let arrivals = text.starts_with(tidegate::recording::FORMAT);
+    let replay = |entry: Entry| {
+        let scenario = if arrivals {
+            entry.scenario.replaying(&text, false)
+        } else {
+            entry.scenario.behaving(&text)
+        };
+        scenario.map(Entry::own).map_err(|why| SimulateError::Replay { path: path.clone(), why })
+    };
+    entries.into_iter().map(replay).collect()
 }
 
 fn only(entries: Vec<Entry>, names: &[String]) -> Result<Vec<Entry>, SimulateError> {
@@ -142,8 +170,7 @@ fn read(path: &Path) -> Result<Scenario, SimulateError> {
         source,
         known: Suite::NAMES.join(", "),
     })?;
-    Scenario::from_yaml(&text)
-        .map_err(|source| SimulateError::Scenario { path: path.to_owned(), source })
+    Scenario::from_yaml(&text).map_err(|why| SimulateError::Scenario { path: path.to_owned(), why })
 }
 
 /// Beyond this likeness (0 to 1) a name was probably meant.

@@ -35,6 +35,7 @@ use crate::lane::error::LaneError;
 use crate::lane::outage::Outage;
 use crate::lane::shared::Shared;
 use crate::live;
+use crate::recording::Recording;
 use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
@@ -125,7 +126,8 @@ impl Server {
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
         let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
-        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
+            .with_recording(recording(config, clock)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -221,6 +223,9 @@ impl Server {
             sink.close().await;
         }
         self.status.replay.letters.close().await;
+        if let Some(recording) = &self.status.door.recording {
+            recording.finish();
+        }
         self.sampler.abort();
         self.shares.abort();
         self.watch.abort();
@@ -284,6 +289,13 @@ fn connection_limits(config: &Config) -> listener::Limits {
         connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
         header_timeout: config.http.header_timeout.duration(),
     }
+}
+
+/// The recording of arrivals that was asked for.
+fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
+    let Some(path) = &config.recording.arrivals else { return Ok(None) };
+    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
 }
 
 fn letter_limits(config: &Config) -> Limits {

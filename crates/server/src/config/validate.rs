@@ -30,6 +30,7 @@ pub(super) fn check(config: &Config, check: &mut Check) {
         ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
         ("journal.segment_bytes", config.journal.segment_bytes),
     );
+    config.recording.check(check);
     check.within("drain_timeout", config.drain_timeout, defaults::DRAIN_TIMEOUT);
     names(config, check);
     files(config, check);

@@ -40,6 +40,7 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::recording::Recording;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
@@ -83,6 +84,8 @@ pub(crate) struct Door {
     /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
+    /// What arrives is counted here, if that was asked for.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -116,6 +119,19 @@ impl Door {
             clock,
             refused_at,
             held: Mutex::new(None),
+            recording: None,
+        }
+    }
+
+    /// The same, and counts what arrives.
+    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+        Self { recording, ..self }
+    }
+
+    /// Events were accepted.
+    fn arrived(&self, events: u64) {
+        if let Some(recording) = &self.recording {
+            recording.arrived(self.clock.now(), events);
         }
     }
 

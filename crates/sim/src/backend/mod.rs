@@ -260,6 +260,18 @@ impl Backend {
         next
     }
 
+    /// When the recorded capacity first changes, if one is played.
+    pub fn first_recorded(&mut self) -> Option<Moment> {
+        self.weather.first_recorded()
+    }
+
+    /// The recorded capacity changes; returns when it does again.
+    pub fn play(&mut self, now: Moment) -> Option<Moment> {
+        let next = self.weather.play();
+        self.look(now);
+        next
+    }
+
     /// When the first stall begins, if there are any.
     pub fn first_stall(&mut self) -> Option<Moment> {
         let stalls = self.spec.stalls?;
@@ -295,6 +307,18 @@ impl Backend {
     /// What one listener hears of it, through noise of its own.
     pub(crate) fn heard(&mut self, load: &Load) -> Feedback {
         self.report.heard(load, &mut self.feedback)
+    }
+
+    /// Batches that were taken in and are not done, others' included.
+    #[must_use]
+    pub fn in_service(&self) -> f64 {
+        self.load()
+    }
+
+    /// What is left of its capacity now: 1 is all of it.
+    #[must_use]
+    pub const fn capacity_left(&self) -> f64 {
+        self.sharing.speed()
     }
 
     /// Batch-seconds in service so far.

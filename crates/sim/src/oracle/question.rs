@@ -2,6 +2,7 @@
 //! all cores search, and nothing that two scenarios share is searched twice.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use tidegate::SettingError;
 
@@ -32,7 +33,12 @@ impl Question {
     /// The question as text, which names its answer.
     #[must_use]
     pub fn text(&self) -> String {
-        serde_json::to_string(&(&self.scenario, self.goal)).unwrap_or_default()
+        let mut text = serde_json::to_string(&(&self.scenario, self.goal)).unwrap_or_default();
+        // Where items arrive, how long a batch waits for company is part of what is asked.
+        if !has_phases(&self.scenario) {
+            let _ = write!(text, " linger {:?}", crate::contender::LINGER);
+        }
+        text
     }
 
     /// The answer that is known, if one is.

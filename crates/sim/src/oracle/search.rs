@@ -104,10 +104,17 @@ fn coarse(scenario: &Scenario, goal: Goal) -> Result<Vec<Best>, SettingError> {
     Ok(found)
 }
 
+/// The largest size that makes sense: what the backend takes, unless the bounds ask for more.
+fn most(scenario: &Scenario) -> u32 {
+    let bounds = scenario.bounds;
+    let taken = scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+    taken.max(bounds.batch_size_min)
+}
+
 /// Sizes of the coarse grid, descending from the largest that the backend and the bounds allow.
 fn sizes(scenario: &Scenario) -> Vec<u32> {
     let bounds = scenario.bounds;
-    let most = scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+    let most = most(scenario);
     let mut sizes = vec![most];
     let mut size = most;
     while size > 12.max(bounds.batch_size_min) {
@@ -126,7 +133,7 @@ struct Climb<'a> {
 impl Climb<'_> {
     fn look(&mut self, size: f64, concurrency: f64) -> Result<Best, SettingError> {
         let bounds = self.scenario.bounds;
-        let most = self.scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+        let most = most(self.scenario);
         let size = size.round().clamp(f64::from(bounds.batch_size_min), f64::from(most));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let size = size as u32;

@@ -51,6 +51,11 @@ pub struct BackendSpec {
     /// What was written is written back once there is enough of it. Default: never.
     #[serde(default, skip_serializing_if = "is_default")]
     pub write_back: Option<WriteBack>,
+    /// What was left of the capacity once, from a trace: millisecond and share, as pairs; the
+    /// milliseconds grow, each share is .001 to 100, at most 72,000. It begins again when it is over.
+    /// Filled by [`Scenario::behaving`](super::Scenario::behaving). Default: nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recorded_capacity: Vec<(u64, f64)>,
     /// A capacity that wanders by chance. Default: none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,

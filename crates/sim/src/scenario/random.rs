@@ -42,6 +42,7 @@ pub fn scenario(number: u64) -> Scenario {
             stalls: Some(Stalls { every_s: 30.0, for_s: 0.12, capacity: 0.1, periodic: false }),
             interruptions: Vec::new(),
             write_back: None,
+            recorded_capacity: Vec::new(),
             drift: None,
             errors: Errors { base: 0.0003, slope: 0.004 },
             timeout_s: 3.0,

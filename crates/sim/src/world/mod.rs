@@ -41,6 +41,8 @@ enum Event {
     Stall,
     /// The interruption of that number begins or ends.
     Interruption(usize),
+    /// The recorded capacity changes.
+    Recorded,
     Feedback,
     /// The timer of an engine.
     Timer(usize),
@@ -145,6 +147,9 @@ impl<'a> World<'a> {
         for (number, at) in self.backend.first_interruptions().into_iter().enumerate() {
             self.agenda.note(at, Event::Interruption(number));
         }
+        if let Some(at) = self.backend.first_recorded() {
+            self.agenda.note(at, Event::Recorded);
+        }
         if !self.scenario.backend.feedback.is_silent() {
             self.agenda.note(Moment::ZERO + self.feedback_every(), Event::Feedback);
         }
@@ -184,6 +189,12 @@ impl<'a> World<'a> {
             Event::Interruption(number) => {
                 if let Some(next) = self.backend.interrupt(now, number) {
                     self.agenda.note(next, Event::Interruption(number));
+                }
+                self.foresee();
+            }
+            Event::Recorded => {
+                if let Some(next) = self.backend.play(now) {
+                    self.agenda.note(next, Event::Recorded);
                 }
                 self.foresee();
             }

@@ -21,6 +21,7 @@ const ROWS: &[Row] = &[
     Row("journal.segment_bytes", "64 MiB", ["64 KiB", "1 GiB"], ["65535", "2 GiB"]),
     Row("journal.max_bytes", "8 GiB", ["128 KiB", "64 TiB"], ["127 KiB", "65 TiB"]),
     Row("journal.tail_bytes", "64 MiB", ["64 KiB", "64 GiB"], ["0", "65 GiB"]),
+    Row("recording.max_bytes", "64 MiB", ["64 KiB", "1 GiB"], ["65535", "2 GiB"]),
     Row("dashboard.watchers_max", "64", ["1", "10000"], ["0", "10001"]),
     Row("drain_timeout", "30 s", ["0 s", "1 h"], [NONE, "61 m"]),
     Row("sinks.sqlite.busy_timeout", "5 s", ["0 s", "10 m"], [NONE, "11 m"]),
