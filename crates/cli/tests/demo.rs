@@ -141,7 +141,7 @@ fn a_demo_without_a_database_compares_what_it_measured() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let runs = report["runs"].as_array().unwrap();
     let plans: Vec<_> = runs.iter().map(|run| run["plan"].as_str().unwrap()).collect();
-    assert_eq!(plans, ["aimd", "10", "100", "1000", "5000", "aimd"]);
+    assert_eq!(plans, ["joint", "10", "100", "1000", "5000", "joint"]);
     // Whoever sends single batches of ten is bound by the fixed cost, on any machine.
     let goodput = |run: usize| runs[run]["timely_per_second"].as_f64().unwrap();
     assert!(goodput(1) > 0.0 && goodput(3) > 3.0 * goodput(1), "{report:#}");

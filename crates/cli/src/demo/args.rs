@@ -96,8 +96,10 @@ pub(super) enum BackendPattern {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(super) enum Controller {
-    /// Steps up while full batches meet the target, a tenth down when not
+    /// By what full batches take and deliver: the server's default
     #[default]
+    Joint,
+    /// Steps up while full batches meet the target, a tenth down when not
     Aimd,
     /// By the load of the backend and the host
     LoadScore,
@@ -109,6 +111,7 @@ impl Controller {
     /// Its name in a configuration.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Joint => "joint",
             Self::Aimd => "aimd",
             Self::LoadScore => "load_score",
             Self::Fixed => "fixed",
