@@ -63,7 +63,7 @@ const COLD: f64 = -1.0;
 /// Two doublings of the size that bring less than this, as a logarithm, bring little.
 const LITTLE: f64 = 0.5;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
-const MUCH: f64 = 0.3;
+const MUCH: f64 = 0.35;
 /// A doubling of concurrency may double the latency: the size grows only while that and as much
 /// again stays below what is allowed, as a logarithm.
 const ROOM: f64 = 1.1;
@@ -161,8 +161,10 @@ impl Startup {
                 let told = room < TOLD;
                 let flat = told && before.is_some_and(|b| rate - b + 1.4 * error < LITTLE);
                 let grows = !flat && room > ROOM && !answer.at_bound;
-                // The doubling of concurrency is held against this rate: a few batches more.
-                if !grows && !tight && error > SURE && self.arm.batches() < 12.0 {
+                // The doubling of concurrency is held against this rate: a few batches more; and one
+                // slow round at the beginning shall not decide.
+                let doubt = error > SURE || last.is_none();
+                if !grows && !tight && doubt && self.arm.batches() < 12.0 {
                     return Next::Go;
                 }
                 if grows {
@@ -178,7 +180,7 @@ impl Startup {
                 if in_doubt && !tight && self.arm.batches() < needed.max(MANY) {
                     return Next::Go;
                 }
-                if gain > MUCH.max(3.0 * error) && room > 0.0 {
+                if gain > MUCH + error && room > 0.0 {
                     return self.widen(rate, answer, Some(gain));
                 }
                 if gain > SOME + 2.0 * error {
@@ -273,6 +275,6 @@ mod tests {
         assert_eq!(play(16.0, 64.0).1, 16.0);
         assert_eq!(play(64.0, 8.0).1, 8.0);
         // Half-way between two doublings it takes half of the last.
-        assert_eq!(play(5.5, 64.0).1, 8.0);
+        assert_eq!(play(5.5, 64.0).1, 6.0);
     }
 }
