@@ -64,7 +64,8 @@ pub fn tables(processes: usize, items: u64) -> Result<String, Error> {
     writeln!(page, "| ns an item | {} |", names.join(" | "))?;
     writeln!(page, "|---|{}", "---|".repeat(names.len()))?;
     for (producers, costs) in &rows {
-        let each: Vec<_> = Case::ALL.iter().map(|case| format!("{:.1}", of(costs, *case))).collect();
+        let each: Vec<_> =
+            Case::ALL.iter().map(|case| format!("{:.1}", of(costs, *case))).collect();
         writeln!(page, "| P = {producers} | {} |", each.join(" | "))?;
     }
     writeln!(page, "\n| ratio (aim) | P = 1 | 4 | 64 | 1,000 |\n|---|---|---|---|---|")?;
