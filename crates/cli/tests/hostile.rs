@@ -205,7 +205,7 @@ fn documents_made_to_hurt_do_not() {
             format!("{{\"a\":\"{}\"}}", "\\\\\\u0000\\ud800".repeat(50_000)),
             200,
         ),
-        ("a hundred thousand empty events", "{}\n".repeat(100_000), 200),
+        ("ten thousand empty events", "{}\n".repeat(10_000), 200),
         ("more events than a request may have", "{}\n".repeat(100_001), 413),
     ];
     for (name, document, status) in &documents {
@@ -225,5 +225,5 @@ fn documents_made_to_hurt_do_not() {
     assert!(memory < 1 << 30, "{memory} bytes");
     assert!(server.stop().0.success());
     let sum = "SELECT count(*) FROM events";
-    assert_eq!(query::<i64>(dir.path(), sum), 100_000 + 4);
+    assert_eq!(query::<i64>(dir.path(), sum), 10_000 + 4);
 }
