@@ -45,9 +45,12 @@ const FIRST: [(&str, u32, f64); 9] = [
 /// Size and concurrency of whoever needs no others.
 const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
 
+/// Leaves a machine out.
+pub type LeaveOut = fn(&mut joint::Parts);
+
 /// The machines of `joint` that can be left out, to see what each earns: `joint without startup` is a
 /// name like any other.
-pub const MACHINES: [(&str, fn(&mut joint::Parts)); 7] = [
+pub const MACHINES: [(&str, LeaveOut); 7] = [
     ("startup", |parts| parts.startup = false),
     ("margin", |parts| parts.margin = false),
     ("rounds", |parts| parts.rounds = false),
