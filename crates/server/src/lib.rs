@@ -19,10 +19,15 @@ mod dead_letters;
 mod http;
 mod lane;
 pub mod live;
+mod recording;
 mod route;
 pub mod simulator;
 mod status;
 pub mod telemetry;
 
 pub use app::{Extras, RunError, Server, StartError};
+pub use dead_letters::event_line;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use http::fuzz;
 pub use http::tls::TlsError;

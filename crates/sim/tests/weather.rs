@@ -30,7 +30,7 @@ fn goodput(scenario: &Scenario, size: u32, concurrency: f64) -> f64 {
 #[test]
 fn a_lock_serves_in_order_and_a_handover_costs_what_it_says() {
     let mut scenario = calm(10.0);
-    scenario.backend.locks = Some(Locks { writers: 2, handoff_ms: 0.0 });
+    scenario.backend.locks = Some(Locks { writers: 2, handoff_ms: 0.0, polls: false });
     // Two at a time whatever the number in flight: 2,000 items in 22 ms.
     for concurrency in [2.0, 4.0, 8.0] {
         let found = goodput(&scenario, 500, concurrency);
@@ -39,7 +39,7 @@ fn a_lock_serves_in_order_and_a_handover_costs_what_it_says() {
     // In order: six in flight wait for three services each, none longer.
     let p99 = fixed(&scenario, 500, 6.0).p99_s.unwrap();
     assert!((p99 / 0.036 - 1.0).abs() < 0.01, "{p99}");
-    scenario.backend.locks = Some(Locks { writers: 2, handoff_ms: 3.0 });
+    scenario.backend.locks = Some(Locks { writers: 2, handoff_ms: 3.0, polls: false });
     let found = goodput(&scenario, 500, 6.0);
     assert!((found / (1_000.0 / 0.015) - 1.0).abs() < 0.02, "{found}");
     let unlocked = goodput(&scenario, 500, 2.0);

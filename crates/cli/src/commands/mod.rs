@@ -1,6 +1,7 @@
 //! What does each subcommand do? One file each.
 
 pub(crate) mod dlq;
+pub(crate) mod journal;
 mod load;
 mod schema;
 mod serve;
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schema => schema::run(),
         Command::Dlq(args) => dlq::run(&args),
         Command::Top(args) => top::run(&args),
+        Command::Journal(args) => journal::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),

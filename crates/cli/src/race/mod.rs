@@ -73,8 +73,8 @@ fn be_nice() {
     let _ = rustix::process::nice(10);
 }
 
-fn failed(why: impl ToString) -> RaceError {
-    RaceError::Failed(why.to_string())
+fn failed(why: impl Into<String>) -> RaceError {
+    RaceError::Failed(why.into())
 }
 
 struct Race<'a> {
@@ -128,14 +128,16 @@ impl Race<'_> {
             effort: Effort::Full,
             cache: Cache::shipped(),
         };
-        suite::study(std::slice::from_ref(&self.entry), &[name], &options, &|_| {}).map_err(failed)
+        suite::study(std::slice::from_ref(&self.entry), &[name], &options, &|_| {})
+            .map_err(|error| failed(error.to_string()))
     }
 
     fn runner(&self, name: &str, row: &Row, seed: u64) -> Result<RaceRunner, RaceError> {
         let scenario = &self.entry.scenario;
         let contender = Contender::by_name(name, scenario)
             .ok_or_else(|| failed(format!("nobody is {name}")))?;
-        let run = suite::play(scenario, &contender, seed).map_err(failed)?;
+        let run =
+            suite::play(scenario, &contender, seed).map_err(|error| failed(error.to_string()))?;
         let told = steps(&run.history).into_iter().take(DECISIONS_MAX).map(decision);
         Ok(RaceRunner {
             controller: name.to_owned(),
@@ -157,7 +159,8 @@ impl Race<'_> {
             return Ok(timeline::of_oracle(oracle, scenario.duration_s));
         }
         let fixed = Contender::fixed(oracle.plan.batch_size, oracle.plan.concurrency);
-        let run = suite::play(&scenario.alone(), &fixed, seed).map_err(failed)?;
+        let run = suite::play(&scenario.alone(), &fixed, seed)
+            .map_err(|error| failed(error.to_string()))?;
         Ok(timeline::of_run(&run, scenario.duration_s))
     }
 }

@@ -193,40 +193,46 @@ impl State {
             self.quit = key == KeyCode::Char('q');
             return;
         }
-        let last = self.lanes().saturating_sub(1);
         match (key, self.view) {
             (KeyCode::Char('q'), _) => self.quit = true,
             (KeyCode::Char('?' | 'h'), _) => self.help = true,
             (KeyCode::Char(' ' | 'p'), _) => self.frozen = !self.frozen,
-            (KeyCode::Up | KeyCode::Char('k'), View::Overview) => {
-                self.chosen = self.chosen.saturating_sub(1);
-            }
-            (KeyCode::Down | KeyCode::Char('j'), View::Overview) => {
-                self.chosen = (self.chosen + 1).min(last);
-            }
-            (KeyCode::Home | KeyCode::Char('g'), View::Overview) => self.chosen = 0,
-            (KeyCode::End | KeyCode::Char('G'), View::Overview) => self.chosen = last,
-            (KeyCode::Enter | KeyCode::Right | KeyCode::Char('l'), View::Overview) => {
+            (key, View::Overview) => self.overview_key(key),
+            (key, View::Lane) => self.lane_key(key),
+        }
+    }
+
+    fn overview_key(&mut self, key: KeyCode) {
+        let last = self.lanes().saturating_sub(1);
+        match key {
+            KeyCode::Up | KeyCode::Char('k') => self.chosen = self.chosen.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => self.chosen = (self.chosen + 1).min(last),
+            KeyCode::Home | KeyCode::Char('g') => self.chosen = 0,
+            KeyCode::End | KeyCode::Char('G') => self.chosen = last,
+            KeyCode::Enter | KeyCode::Right | KeyCode::Char('l') => {
                 (self.view, self.scrolled) = (View::Lane, 0);
             }
-            (KeyCode::Esc | KeyCode::Left | KeyCode::Backspace, View::Lane) => {
-                self.view = View::Overview;
+            _ => {}
+        }
+    }
+
+    fn lane_key(&mut self, key: KeyCode) {
+        let last = self.lanes().saturating_sub(1);
+        match key {
+            KeyCode::Esc | KeyCode::Left | KeyCode::Backspace => self.view = View::Overview,
+            KeyCode::Tab => {
+                let next = if self.chosen >= last { 0 } else { self.chosen + 1 };
+                (self.chosen, self.scrolled) = (next, 0);
             }
-            (KeyCode::Tab, View::Lane) => {
-                self.chosen = if self.chosen >= last { 0 } else { self.chosen + 1 };
-                self.scrolled = 0;
+            KeyCode::BackTab => {
+                let before = self.chosen.checked_sub(1).unwrap_or(last);
+                (self.chosen, self.scrolled) = (before, 0);
             }
-            (KeyCode::BackTab, View::Lane) => {
-                self.chosen = self.chosen.checked_sub(1).unwrap_or(last);
-                self.scrolled = 0;
-            }
-            (KeyCode::Down | KeyCode::Char('j'), View::Lane) => self.scroll(1),
-            (KeyCode::PageDown, View::Lane) => self.scroll(10),
-            (KeyCode::Up | KeyCode::Char('k'), View::Lane) => {
-                self.scrolled = self.scrolled.saturating_sub(1);
-            }
-            (KeyCode::PageUp, View::Lane) => self.scrolled = self.scrolled.saturating_sub(10),
-            (KeyCode::Home | KeyCode::Char('g'), View::Lane) => self.scrolled = 0,
+            KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
+            KeyCode::PageDown => self.scroll(10),
+            KeyCode::Up | KeyCode::Char('k') => self.scrolled = self.scrolled.saturating_sub(1),
+            KeyCode::PageUp => self.scrolled = self.scrolled.saturating_sub(10),
+            KeyCode::Home | KeyCode::Char('g') => self.scrolled = 0,
             _ => {}
         }
     }

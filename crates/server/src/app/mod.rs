@@ -32,7 +32,10 @@ use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
+use crate::lane::outage::Outage;
+use crate::lane::shared::Shared;
 use crate::live;
+use crate::recording::Recording;
 use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
@@ -122,18 +125,9 @@ impl Server {
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
-        let hub = live::Beginning {
-            config,
-            settings: extras.settings(config),
-            run: getrandom::u64().map_err(|error| StartError::Random(error.to_string()))? >> 16,
-            has_simulator: extras.simulator.is_some(),
-            clock,
-            journal: &journal,
-            lanes: &shared,
-            outages: &parts.outages,
-        }
-        .hub();
-        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
+        let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
+            .with_recording(recording(config, clock)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -156,10 +150,7 @@ impl Server {
             address,
             listener,
             tls,
-            limits: listener::Limits {
-                connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
-                header_timeout: config.http.header_timeout.duration(),
-            },
+            limits: connection_limits(config),
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(
                 Arc::clone(&status),
@@ -232,6 +223,9 @@ impl Server {
             sink.close().await;
         }
         self.status.replay.letters.close().await;
+        if let Some(recording) = &self.status.door.recording {
+            recording.finish();
+        }
         self.sampler.abort();
         self.shares.abort();
         self.watch.abort();
@@ -266,6 +260,42 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
     }
+}
+
+/// What watchers share, of a server that begins.
+fn hub(
+    config: &Config,
+    extras: &Extras,
+    clock: Clock,
+    journal: &Journal,
+    (lanes, outages): (&[Arc<Shared>], &[Arc<Outage>]),
+) -> Result<live::Hub, StartError> {
+    let number = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let beginning = live::Beginning {
+        config,
+        settings: extras.settings(config),
+        run: number >> 16,
+        has_simulator: extras.simulator.is_some(),
+        clock,
+        journal,
+        lanes,
+        outages,
+    };
+    Ok(beginning.hub())
+}
+
+fn connection_limits(config: &Config) -> listener::Limits {
+    listener::Limits {
+        connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
+        header_timeout: config.http.header_timeout.duration(),
+    }
+}
+
+/// The recording of arrivals that was asked for.
+fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
+    let Some(path) = &config.recording.arrivals else { return Ok(None) };
+    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
 }
 
 fn letter_limits(config: &Config) -> Limits {

@@ -39,6 +39,7 @@ mod log;
 mod origin;
 mod postgres;
 mod read;
+mod recording;
 mod retry;
 mod route;
 mod schema;
@@ -78,6 +79,7 @@ pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
 pub use postgres::{OnConflict, PostgresConfig, SslMode, SynchronousCommit};
+pub use recording::RecordingConfig;
 pub use retry::{ClassRetry, RetryConfig, Treatment};
 pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
@@ -129,6 +131,8 @@ pub struct Config {
     pub dashboard: DashboardConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
+    /// Whether arrivals are recorded, for the simulator.
+    pub recording: RecordingConfig,
     /// The server's own log, on stderr.
     pub log: LogConfig,
 }
@@ -144,6 +148,7 @@ impl Default for Config {
             dead_letters: DeadLettersConfig::default(),
             dashboard: DashboardConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
+            recording: RecordingConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -185,6 +190,7 @@ impl Section for Config {
             dead_letters,
             dashboard,
             drain_timeout,
+            recording,
             log,
         } = self;
         fields.leaf("data_dir", data_dir);
@@ -195,6 +201,7 @@ impl Section for Config {
         fields.section("dead_letters", dead_letters);
         fields.section("dashboard", dashboard);
         fields.leaf("drain_timeout", drain_timeout);
+        fields.section("recording", recording);
         fields.section("log", log);
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::stall::Unstalled;
 use super::tls;
 
 /// Bytes read ahead on a connection: a request's head must fit, and a body arrives in pieces of it.
@@ -31,7 +32,8 @@ const HEADERS_MAX: usize = 100;
 pub(crate) struct Limits {
     /// Connections open at once.
     pub(crate) connections_max: usize,
-    /// How long a TLS handshake may take and a request's head to arrive, and how long a connection may idle.
+    /// How long a TLS handshake may take and a request's head to arrive, how long a connection may
+    /// idle, and how long a client may read nothing of its answer.
     pub(crate) header_timeout: Duration,
 }
 
@@ -121,6 +123,7 @@ async fn requests(
         request.extensions_mut().insert(told.clone());
         service.call(request)
     });
+    let stream = Unstalled::new(stream, limits.header_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)

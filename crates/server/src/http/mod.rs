@@ -10,6 +10,8 @@ mod compressed;
 mod dead_letters;
 mod decode;
 mod events;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod health;
 pub(crate) mod listener;
 mod metrics;
@@ -18,6 +20,7 @@ mod pages;
 mod refusal;
 mod repeat;
 mod simulator;
+mod stall;
 mod stream;
 pub(crate) mod tls;
 mod watching;
@@ -37,6 +40,7 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::recording::Recording;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
@@ -80,6 +84,8 @@ pub(crate) struct Door {
     /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
+    /// What arrives is counted here, if that was asked for.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -113,6 +119,19 @@ impl Door {
             clock,
             refused_at,
             held: Mutex::new(None),
+            recording: None,
+        }
+    }
+
+    /// The same, and counts what arrives.
+    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+        Self { recording, ..self }
+    }
+
+    /// Events were accepted.
+    fn arrived(&self, events: u64) {
+        if let Some(recording) = &self.recording {
+            recording.arrived(self.clock.now(), events);
         }
     }
 

@@ -169,6 +169,7 @@ fn journal_status(error: &AppendError) -> (StatusCode, &'static str) {
         AppendError::Full { .. } => "journal_full",
         AppendError::Busy { .. } => "journal_busy",
         AppendError::NoSpace { .. } => "no_space",
+        AppendError::NoSegment { .. } => "no_segment",
         AppendError::TooLarge { .. } => return (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         AppendError::Closed => "stopping",
         _ => "journal_failed",

@@ -3,14 +3,17 @@
 //! Whoever watches gets the same tick, so it is made once, whether one watches or a hundred. Locks
 //! are those of the figures, each held for a few instructions.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::Ordering;
 
 use tidegate::breaker::{Phase, Transition as Changed};
+use tidegate::engine::Counters;
 use tidegate::{FlushReason, Moment, Outcome};
 
 use super::contract::{
-    BreakerState, Decision, LaneState, LaneTick, LetterTotals, SinkTick, Tick, Totals, Transition,
+    BreakerState, Decision, LaneState, LaneTick, LetterTotals, Plan, SinkTick, Tick, Totals,
+    Transition,
 };
 use super::say;
 use super::translate::{breaker, decision, percentiles, plan, point, rounded};
@@ -195,54 +198,78 @@ struct LaneSeen<'a> {
     rates: counts::LaneRates,
 }
 
+/// What the engine of a lane says at one moment.
+struct Engine {
+    own: Counters,
+    plan: Plan,
+    braking: bool,
+    controller: &'static str,
+    in_flight: u32,
+    load_score: Option<f64>,
+    /// The last decision: by whom, why, and how many seconds ago.
+    last: Option<(&'static str, Cow<'static, str>, f64)>,
+}
+
 impl LaneSeen<'_> {
+    /// Asks the engine, and adds the decisions that are not told yet.
+    fn engine(&self, told: &mut u64, decisions: &mut Vec<Decision>) -> Engine {
+        let engine = self.lane.engine();
+        let history = engine.history();
+        let first = (*told).max(history.total().saturating_sub(DECISIONS_MAX as u64));
+        let fresh = (first..).zip(history.since(first));
+        decisions.extend(fresh.map(|(number, made)| decision(self.lane, number, made)));
+        *told = history.total();
+        let last = history.iter().next_back();
+        let ago = |made: &tidegate::Decision| self.now.since(made.at).as_secs_f64();
+        Engine {
+            own: *engine.counters(),
+            plan: plan(engine.plan()),
+            braking: engine.is_braking(),
+            controller: engine.controller(),
+            in_flight: engine.in_flight(),
+            load_score: engine.learnt().load_score.map(|score| rounded(score.mean)),
+            last: last.map(|made| (made.by, made.reason.clone(), ago(made))),
+        }
+    }
+
+    fn says(&self, state: LaneState, why: Option<&str>, engine: &Engine) -> String {
+        let phase = self.outage.map_or(Phase::Closed, |outage| outage.phase);
+        say::lane(&say::Seen {
+            state,
+            why,
+            breaker: breaker(phase),
+            open_for: match phase {
+                Phase::Open { until } => until.since(self.now).as_secs_f64(),
+                _ => 0.0,
+            },
+            breaker_reason: self.outage.and_then(|seen| Some(&*seen.history.last()?.reason)),
+            controller: engine.controller,
+            plan: engine.plan,
+            braking: engine.braking,
+            last: engine.last.as_ref().map(|(by, reason, ago)| (*by, &**reason, *ago)),
+            backlog: self.counts.backlog,
+            in_per_second: self.rates.arrived,
+            out_per_second: self.rates.delivered,
+            items_per_attempt: self.rates.items_per_attempt,
+        })
+    }
+
     fn tick(&self, told: &mut u64, decisions: &mut Vec<Decision>) -> LaneTick {
         let Self { lane, now, counts, rates, .. } = *self;
         let load = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         let (state, why) = state(&lane.state());
-        let attempt_ms = lane.attempt_latency().watched(now).map(percentiles);
-        let delivery_ms = lane.delivery_latency().watched(now).map(percentiles);
         let (points, flushed) = self.tapped();
         let oldest = lane.oldest.load(Ordering::Relaxed);
         let oldest = (oldest != 0).then(|| crate::clock::unix_nanos().saturating_sub(oldest));
-        let engine = lane.engine();
-        let (own, history) = (*engine.counters(), engine.history());
-        let first = (*told).max(history.total().saturating_sub(DECISIONS_MAX as u64));
-        let fresh = (first..).zip(history.since(first));
-        decisions.extend(fresh.map(|(number, made)| decision(lane, number, made)));
-        *told = history.total();
-        let last = history.iter().next_back();
-        let last = last.map(|made| (made.by, made.reason.clone(), now.since(made.at)));
-        let (plan, braking) = (plan(engine.plan()), engine.is_braking());
-        let (controller, in_flight) = (engine.controller(), engine.in_flight());
-        let load_score = engine.learnt().load_score.map(|score| rounded(score.mean));
-        drop(engine);
-        let phase = self.outage.map_or(Phase::Closed, |outage| outage.phase);
-        let says = say::lane(&say::Seen {
-            state,
-            why: why.as_deref(),
-            breaker: breaker(phase),
-            open_for: match phase {
-                Phase::Open { until } => until.since(now).as_secs_f64(),
-                _ => 0.0,
-            },
-            breaker_reason: self.outage.and_then(|seen| Some(&*seen.history.last()?.reason)),
-            controller,
-            plan,
-            braking,
-            last: last.as_ref().map(|(by, reason, ago)| (*by, &**reason, ago.as_secs_f64())),
-            backlog: counts.backlog,
-            in_per_second: rates.arrived,
-            out_per_second: rates.delivered,
-            items_per_attempt: rates.items_per_attempt,
-        });
+        let engine = self.engine(told, decisions);
+        let own = &engine.own;
         LaneTick {
             state,
+            says: self.says(state, why.as_deref(), &engine),
             why,
-            says,
-            plan,
-            braking,
-            in_flight,
+            plan: engine.plan,
+            braking: engine.braking,
+            in_flight: engine.in_flight,
             in_per_second: rounded(rates.arrived),
             out_per_second: rounded(rates.delivered),
             out_bytes_per_second: rounded(rates.bytes),
@@ -261,15 +288,15 @@ impl LaneSeen<'_> {
             queue_items: load(&lane.queue_items),
             queue_bytes: load(&lane.queue_bytes),
             oldest_seconds: oldest.map(nanos_as_seconds),
-            attempt_ms,
-            delivery_ms,
+            attempt_ms: lane.attempt_latency().watched(now).map(percentiles),
+            delivery_ms: lane.delivery_latency().watched(now).map(percentiles),
             outcomes: kinds(Outcome::LABELS.into_iter().zip(own.by_outcome)),
             retries_after: kinds(Outcome::LABELS.into_iter().zip(lane.retries.iter().map(load))),
             flushes: kinds(
                 FlushReason::ALL.into_iter().map(|why| (why.label(), own.left_for(why))),
             ),
             flushed,
-            load_score,
+            load_score: engine.load_score,
             decisions_total: *told,
             filtered: counts.filtered,
             missed: counts.missed,

@@ -28,7 +28,7 @@ fn arrivals(arrivals: &Arrivals) -> String {
         Arrivals::Sine { mean, amplitude, period_s } => {
             format!("Arrivals {} ± {} over {}", rate(mean), rate(amplitude), time(period_s))
         }
-        Arrivals::Spikes { base, peak, every_s, for_s } => format!(
+        Arrivals::Spikes { base, peak, every_s, for_s, .. } => format!(
             "Arrivals {}, {} for {} every {}",
             rate(base),
             rate(peak),

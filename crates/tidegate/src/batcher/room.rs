@@ -56,6 +56,16 @@ impl Room {
         self.items < self.items_max && self.bytes.saturating_add(bytes) <= self.bytes_max
     }
 
+    /// Items and bytes inside.
+    pub(super) const fn taken(&self) -> (usize, u64) {
+        (self.items, self.bytes)
+    }
+
+    /// Items inside.
+    pub(super) const fn items(&self) -> usize {
+        self.items
+    }
+
     /// Takes room that nobody was asked for: items that were let in before. It may overfill.
     pub(super) const fn take(&mut self, items: usize, bytes: u64) {
         self.items += items;

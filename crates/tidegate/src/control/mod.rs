@@ -126,9 +126,9 @@ pub enum ControllerSettings {
 }
 
 impl Default for ControllerSettings {
-    /// AIMD: on real databases it is hard to beat.
+    /// Size and concurrency together.
     fn default() -> Self {
-        Self::Aimd(aimd::Settings::default())
+        Self::Joint(joint::Settings::default())
     }
 }
 

@@ -65,37 +65,43 @@ fn line(name: &str, spans: impl IntoIterator<Item = Span<'static>>) -> Line<'sta
     Line::from_iter(std::iter::once(name).chain(spans))
 }
 
-/// What is told of a lane, the most worth first.
-fn figures(lane: &Seen<'_>, known: &Known, paint: &Paint, width: usize) -> Vec<Line<'static>> {
-    let (now, facts) = (lane.now, lane.facts);
-    let room = width.saturating_sub(NAMES + 1).min(60);
-    let text = |text: String| [Span::raw(text)];
-    let bounds = &facts.bounds;
-    let mut plan = vec![
-        Span::raw(words::plan(&now.plan)).bold(),
+/// The plan within its bounds, and what holds it down.
+fn plan(lane: &Seen<'_>, paint: &Paint) -> Vec<Span<'static>> {
+    let (plan, bounds) = (&lane.now.plan, &lane.facts.bounds);
+    let mut spans = vec![
+        Span::raw(words::plan(plan)).bold(),
         Span::raw(format!(
             "  size {}…{}, in flight ≤ {}, linger {}",
             bounds.batch_size_min,
             words::count(u64::from(bounds.batch_size_max)),
             words::short(bounds.concurrency_max),
-            words::ms(now.plan.linger_ms),
+            words::ms(plan.linger_ms),
         )),
     ];
-    if let Some(pace) = now.plan.pace {
-        plan.push(paint.span(format!("  ≤ {}/s", words::short(pace)), Mood::Warn));
+    if let Some(pace) = plan.pace {
+        spans.push(paint.span(format!("  ≤ {}/s", words::short(pace)), Mood::Warn));
     }
-    if now.braking {
-        plan.push(paint.span("  held down by a guard", Mood::Warn));
+    if lane.now.braking {
+        spans.push(paint.span("  held down by a guard", Mood::Warn));
     }
-    let latency = |of: Option<Percentiles>| {
-        of.map_or_else(
-            || "none lately".to_owned(),
-            |of| {
-                let [p50, p95, p99, max] = [of.p50, of.p95, of.p99, of.max].map(words::ms);
-                format!("p50 {p50}  p95 {p95}  p99 {p99}  max {max}")
-            },
-        )
-    };
+    spans
+}
+
+fn latency(of: Option<Percentiles>) -> String {
+    of.map_or_else(
+        || "none lately".to_owned(),
+        |of| {
+            let [p50, p95, p99, max] = [of.p50, of.p95, of.p99, of.max].map(words::ms);
+            format!("p50 {p50}  p95 {p95}  p99 {p99}  max {max}")
+        },
+    )
+}
+
+/// What is told of a lane, the most worth first.
+fn figures(lane: &Seen<'_>, known: &Known, paint: &Paint, width: usize) -> Vec<Line<'static>> {
+    let (now, facts) = (lane.now, lane.facts);
+    let room = width.saturating_sub(NAMES + 1).min(60);
+    let text = |text: String| [Span::raw(text)];
     let late = now.attempt_ms.is_some_and(|of| of.p95 > facts.target_ms);
     let target = format!("  target {}", words::ms(facts.target_ms));
     let target = paint.span(target, if late { Mood::Bad } else { Mood::Plain });
@@ -114,7 +120,7 @@ fn figures(lane: &Seen<'_>, known: &Known, paint: &Paint, width: usize) -> Vec<L
         now.oldest_seconds.map_or_else(|| "–".to_owned(), words::time),
     );
     let mut lines = vec![
-        line("plan", plan),
+        line("plan", plan(lane, paint)),
         line("events", text(rates)),
         line("waiting", text(waits)),
         line("attempt", [Span::raw(latency(now.attempt_ms)), target]),
