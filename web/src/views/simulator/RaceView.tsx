@@ -332,6 +332,7 @@ function lineOf(
 function marksOf({ decisions }: RaceRunner): Mark[] {
   return decisions.map((decision, place) => ({
     at: decision.from_s,
+    before: decision.from.batch_size,
     value: decision.to.batch_size,
     direction: direction(decision),
     text: `${changes(decision, WRITE)}: ${decision.reason}`,
