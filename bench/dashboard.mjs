@@ -8,7 +8,7 @@
 // A real server and a real Chromium; parts that are not asked for keep the figures they have.
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -126,12 +126,14 @@ async function bundle(browser, server) {
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
   await page.waitForLoadState("load");
   await context.close();
-  const files = readdirSync(join(WEB, "dist"), { recursive: true })
-    .map((name) => ({ name: String(name), path: join(WEB, "dist", String(name)) }))
-    .filter(({ path }) => statSync(path).isFile())
-    .map(({ name, path }) => ({ name, bytes: statSync(path).size, gzip: gzipSync(readFileSync(path), { level: 9 }).length }));
+  const files = [];
+  for (const [path, got] of Object.entries(transferred)) {
+    // What the server has, and not what lies in web/dist: it is the one that is measured.
+    const plain = Buffer.from(await (await fetch(server + path, { headers: { accept: "text/html, */*" } })).arrayBuffer());
+    files.push({ path, bytes: plain.length, gzip: gzipSync(plain, { level: 9 }).length, transferred: got });
+  }
   const sum = Object.values(transferred).reduce((total, bytes) => total + bytes, 0);
-  return { files, transferred, transferred_bytes: sum };
+  return { files, transferred_bytes: sum };
 }
 
 /** The share of the main thread while the page is updated four times a second. */
@@ -246,9 +248,8 @@ function page({ machine, bundle, cost, latency, memory }) {
   if (bundle) {
     text.push("## First load\n", `A browser that has nothing transfers **${kib(bundle.transferred_bytes)}** (bound: 200 kB), headers included.\n`);
     text.push("| file | plain | gzip | transferred |", "| --- | ---: | ---: | ---: |");
-    for (const { name, bytes, gzip } of bundle.files) {
-      const got = bundle.transferred[name === "index.html" ? "/" : `/${name}`];
-      text.push(`| ${name} | ${kib(bytes)} | ${kib(gzip)} | ${got === undefined ? "–" : kib(got)} |`);
+    for (const { path, bytes, gzip, transferred } of bundle.files) {
+      text.push(`| \`${path}\` | ${kib(bytes)} | ${kib(gzip)} | ${kib(transferred)} |`);
     }
     text.push("");
   }

@@ -28,11 +28,11 @@ sinks:
     ),
   );
   // A backend that is slower for a while, so that there is something to see.
-  await settled(20);
+  await settled(8);
   Object.assign(backend.mood, { perEventMs: 0.25 });
-  await settled(30);
+  await settled(8);
   Object.assign(backend.mood, { perEventMs: 0.05 });
-  await settled(20);
+  await settled(8);
 });
 
 test.afterAll(async () => {

@@ -51,7 +51,15 @@ const browser = await chromium.launch({
 const page = await browser.newPage({ viewport: { width: 1440, height: 860 }, timezoneId: "UTC" });
 const demo = spawn(
   BINARY,
-  ["demo", "--no-compare", "--keep", "--rate", process.env.RATE ?? "50k"],
+  [
+    "demo",
+    "--no-compare",
+    "--keep",
+    "--rate",
+    process.env.RATE ?? "50k",
+    "--events",
+    process.env.EVENTS ?? "1300k",
+  ],
   {
     stdio: ["ignore", "pipe", "inherit"],
   },

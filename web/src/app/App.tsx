@@ -63,6 +63,7 @@ function View({ route }: { route: Route }) {
     case "unknown":
       return (
         <div className="panel">
+          <h1 className="visually-hidden">No such page</h1>
           <Empty title="There is no such page">
             Nothing is at <code>{route.path}</code>. <Link href="/">Go to the overview.</Link>
           </Empty>

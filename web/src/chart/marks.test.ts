@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { type Direction, groupMarks, type Mark, nearestGroup } from "./marks";
 
-const mark = (at: number, direction: Direction = "up", value = at): Mark => ({
+const mark = (at: number, direction: Direction = "up", value = at, before = value - 1): Mark => ({
   at,
+  before,
   value,
   direction,
   text: `at ${at}`,
@@ -21,11 +22,13 @@ it("loses no mark and keeps groups apart, however many there are", () => {
   }
 });
 
-it("points to where most of them went, and in doubt to where the last went", () => {
-  const one = groupMarks([mark(1, "up"), mark(2, "up"), mark(3, "down")], 10);
-  expect(one).toHaveLength(1);
-  expect(one[0]).toMatchObject({ at: 3, value: 3, direction: "up" });
-  expect(groupMarks([mark(1, "up"), mark(2, "down")], 10)[0]?.direction).toBe("down");
+it("points to where the plan went in sum, however many steps went the other way", () => {
+  const saw = [mark(1, "up", 110, 100), mark(2, "up", 120, 110), mark(3, "down", 90, 120)];
+  expect(groupMarks(saw, 10)).toMatchObject([{ at: 3, value: 90, direction: "down" }]);
+  expect(groupMarks([mark(1, "up", 110, 100), mark(2, "down", 100, 110)], 10)[0]?.direction).toBe(
+    "other",
+  );
+  expect(groupMarks([mark(1, "other", 100, 100)], 10)[0]?.direction).toBe("other");
 });
 
 it("finds the nearest within reach", () => {

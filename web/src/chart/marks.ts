@@ -5,7 +5,8 @@
 /** A change of plan as a chart shows it. */
 export interface Mark {
   readonly at: number;
-  /** Where the series stands after it. */
+  /** Where the series stood before it, and stands after it. */
+  readonly before: number;
   readonly value: number;
   readonly direction: Direction;
   readonly text: string;
@@ -40,11 +41,10 @@ export function groupMarks(marks: readonly Mark[], apart: number): MarkGroup[] {
 }
 
 function grouped(marks: readonly Mark[]): MarkGroup {
-  const last = marks[marks.length - 1] as Mark;
-  const count = (direction: Direction) =>
-    marks.filter((mark) => mark.direction === direction).length;
-  const [up, down] = [count("up"), count("down")];
-  const direction = up === down ? last.direction : up > down ? "up" : "down";
+  const [first, last] = [marks[0] as Mark, marks[marks.length - 1] as Mark];
+  const net = last.value - first.before;
+  const direction =
+    marks.length === 1 ? last.direction : net > 0 ? "up" : net < 0 ? "down" : "other";
   return { at: last.at, value: last.value, direction, marks };
 }
 

@@ -23,7 +23,7 @@ export type Entry =
   | { readonly kind: "break"; readonly key: string; readonly atMs: number; readonly gap: Break };
 
 /** Decisions of a lane that are looked at: enough for what a page shows. */
-const LOOKED_AT = 120;
+const LOOKED_AT = 1000;
 
 /** The newest entries of all lanes and sinks. */
 export function feed(live: Live, most: number): Entry[] {

@@ -59,35 +59,42 @@ const AROUND_RUNS = 3;
 export function told<D extends DecisionLike>(decisions: readonly D[]): Run<D>[] {
   const out: Run<D>[] = [];
   let near: Run<D>[] = [];
+  let [low, high] = [Number.POSITIVE_INFINITY, 0];
   const flush = () => {
     const [first, ...rest] = near.flatMap(({ steps }) => steps);
     if (first && near.length >= AROUND_RUNS)
       out.push({ direction: "around", steps: [first, ...rest] });
     else out.push(...near);
     near = [];
+    [low, high] = [Number.POSITIVE_INFINITY, 0];
   };
   for (const run of runs(decisions)) {
-    if (!staysNear(near, run)) flush();
+    const [least, most] = extent(run.steps).map(capacity) as [number, number];
+    const isNear = Math.max(high, most) <= Math.min(low, least) * AROUND_RATIO;
+    if (!isNear || !goesOn(near, run)) flush();
     near.push(run);
+    [low, high] = [Math.min(low, least), Math.max(high, most)];
   }
   flush();
   return out;
 }
 
-function staysNear<D extends DecisionLike>(near: readonly Run<D>[], next: Run<D>): boolean {
+/** Whether a run comes soon enough after those that are told together. */
+function goesOn<D extends DecisionLike>(near: readonly Run<D>[], next: Run<D>): boolean {
   const before = near.at(-1);
   const began = near[0]?.steps[0].at_unix_ms ?? 0;
   const ends = next.steps.at(-1)?.at_unix_ms ?? began;
-  if (!before || !follows(before, next.steps[0]) || ends - began > AROUND_MS) return false;
-  const [low, high] = extent([...near, next].flatMap(({ steps }) => steps));
-  return capacity(high) <= capacity(low) * AROUND_RATIO;
+  return before !== undefined && follows(before, next.steps[0]) && ends - began <= AROUND_MS;
 }
 
 /** The plans with the least and the most in flight. */
 export function extent(steps: readonly Pick<DecisionLike, "from" | "to">[]): [PlanLike, PlanLike] {
-  const plans = steps.flatMap(({ from, to }) => [from, to]);
-  plans.sort((a, b) => capacity(a) - capacity(b));
-  return [plans[0] as PlanLike, plans[plans.length - 1] as PlanLike];
+  let [low, high] = [steps[0]?.from as PlanLike, steps[0]?.from as PlanLike];
+  for (const plan of steps.flatMap(({ from, to }) => [from, to])) {
+    if (capacity(plan) < capacity(low)) low = plan;
+    if (capacity(plan) > capacity(high)) high = plan;
+  }
+  return [low, high];
 }
 
 /** Joins decisions of one lane, given in the order of time. */
@@ -97,7 +104,8 @@ export function runs<D extends DecisionLike>(decisions: readonly D[]): Run<D>[] 
     const leads = direction(decision);
     const open = joined.at(-1);
     if (open && open.direction === leads && follows(open, decision)) {
-      joined[joined.length - 1] = { direction: leads, steps: [...open.steps, decision] };
+      // Grown in place: a long run would else be copied with every step.
+      (open.steps as unknown as D[]).push(decision);
     } else joined.push({ direction: leads, steps: [decision] });
     foldTrial(joined);
   }

@@ -33,9 +33,10 @@ export function GainText({ lane }: { lane: string }) {
   return <>{gain ? gainText(gain) : "–"}</>;
 }
 
-/** `× 2.41 over 100 (estimated, 2.10 to 2.73)`, or why not. */
+/** `2.41 times the rate of batches of 100 (estimated: 2.10 to 2.73)`, or why it cannot be told. */
 export function gainText(gain: Gain): string {
   if (gain.kind === "unknown") return gain.why;
   const { ratio, low, high, first_batch_size } = gain;
-  return `× ${digits(ratio)} a batch of ${whole(first_batch_size)} (estimated, ${digits(low)} to ${digits(high)})`;
+  const range = `${digits(low)} to ${digits(high)}`;
+  return `${digits(ratio)} times the rate of batches of ${whole(first_batch_size)} (estimated: ${range})`;
 }

@@ -265,8 +265,15 @@ function markOf(told: Told): { size: Mark; concurrency: Mark | null } {
         ? "up"
         : "down";
   const made = {
-    size: { ...common, value: to.batch_size, direction: direction(decision) },
-    concurrency: isOfConcurrency ? { ...common, value: to.concurrency, direction: leads } : null,
+    size: {
+      ...common,
+      before: from.batch_size,
+      value: to.batch_size,
+      direction: direction(decision),
+    },
+    concurrency: isOfConcurrency
+      ? { ...common, before: from.concurrency, value: to.concurrency, direction: leads }
+      : null,
   } as const;
   marks.set(told, made);
   return made;

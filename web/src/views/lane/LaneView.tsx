@@ -34,7 +34,10 @@ export function LaneView({ sink, lane }: { sink: string; lane: string }) {
       <Head facts={facts} />
       <div className="lane-grid">
         <div className="lane-main">
-          <section className="panel live-part" aria-label="Over time">
+          <section className="panel live-part" aria-labelledby="over-time">
+            <h2 className="visually-hidden" id="over-time">
+              Over time
+            </h2>
             <div className="strips wide">
               {STRIPS.map((strip) => (
                 <LaneStripChart key={strip} facts={facts} strip={strip} height={150} />
@@ -96,6 +99,7 @@ function Head({ facts }: { facts: LaneFacts }) {
 function Unknown({ name, lanes }: { name: string; lanes: readonly LaneFacts[] }) {
   return (
     <div className="panel">
+      <h1 className="visually-hidden">Lane {name}</h1>
       <Empty title={`There is no lane ${name}`}>
         There {lanes.length === 1 ? "is" : "are"}{" "}
         {lanes.map(({ key, sink, lane }, at) => (

@@ -29,7 +29,10 @@ export function RaceView({
   return (
     <>
       <League result={result} chosen={runner.controller} onChoose={setName} />
-      <section className="panel" aria-label="Timeline">
+      <section className="panel" aria-labelledby="timeline">
+        <h2 className="visually-hidden" id="timeline">
+          Timeline
+        </h2>
         <Slider
           at={at}
           length={length}
@@ -73,7 +76,9 @@ function League(props: { result: RaceResult; chosen: string; onChoose: (name: st
               <th scope="col" className="num">
                 Of the oracle
               </th>
-              <th scope="col" aria-label="As a bar" />
+              <th scope="col">
+                <span className="visually-hidden">As a bar</span>
+              </th>
               <th scope="col" className="num">
                 Of the best fixed plan
               </th>
@@ -327,6 +332,7 @@ function lineOf(
 function marksOf({ decisions }: RaceRunner): Mark[] {
   return decisions.map((decision, place) => ({
     at: decision.from_s,
+    before: decision.from.batch_size,
     value: decision.to.batch_size,
     direction: direction(decision),
     text: `${changes(decision, WRITE)}: ${decision.reason}`,
