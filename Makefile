@@ -7,8 +7,9 @@ EVENTS ?= 1000000
 KILLS ?= 10
 SEED ?= 1
 FAULTS ?= 100
+SECONDS_EACH ?= 60
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends gates minimal library-bench guards kills chaos-postgres deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz web web-check web-test deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -33,8 +34,9 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs-tests fmt lint lean doc gates minimal ## Everything that must pass, with the short forms of long tests
+test: needs-tests fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
+	cd web && npm run --silent e2e
 
 lean: ## Check that the library builds without its async feature, and without tokio
 	$(CARGO) test -p tidegate --no-default-features
@@ -56,9 +58,27 @@ guards: ## Take the guards of the hot path out one by one; each time a test must
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --all-features --no-deps
 
+web: needs-tests ## Build the dashboard's files (web/dist) and types from their sources
+	cd web && npm ci && npm run types && npm run format && npm run build
+
+web-check: needs-tests ## Check that web/dist is what its sources give, and its lints and unit tests
+	scripts/web-check
+
+web-test: needs-tests ## Drive the dashboard in a real browser against the real binary
+	$(CARGO) build -p tidegate-cli
+	cd web && npm ci --silent && npm run --silent e2e
+
 kills: needs ## The long kill test: EVENTS=1000000 KILLS=10 SEED=1
 	TIDEGATE_KILL_EVENTS=$(EVENTS) TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILL_SEED=$(SEED) \
 	  $(CARGO) test --release -p tidegate-cli --test kill -- --nocapture
+
+chaos: needs-tests ## Everything breaks at random, under load: KILLS=100 SEED=1, some minutes
+	@$(CARGO) build --release -p tidegate-cli --features proof --bins
+	TIDEGATE_CHAOS_KILLS=$(KILLS) TIDEGATE_CHAOS_SEED=$(SEED) $(CARGO) test --release -p tidegate-cli \
+	  --features proof --test chaos -- --nocapture whatever_breaks | grep -E '^\{|panicked|test result' | tac
+
+fuzz: ## Run the fuzz targets, some seconds each: SECONDS_EACH=60, ARGS='events rows'
+	fuzz/run $(SECONDS_EACH) $(ARGS)
 
 chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FAULTS=100
 	TIDEGATE_PG_FAULTS=$(FAULTS) $(CARGO) test --release -p tidegate-sinks --all-features \

@@ -108,3 +108,39 @@ fn a_request_whose_answer_died_with_the_server_is_answered_from_its_key() {
     drop(unread);
     assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 100);
 }
+
+/// The wall clock jumps by a day, there and back: a key is remembered for its window of real time.
+/// Needs libfaketime, by which a process can be given another clock; without it nothing is shown.
+#[test]
+fn a_clock_that_is_set_forgets_no_key() {
+    let library = Path::new("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1");
+    if !library.exists() {
+        println!("not shown: there is no {}", library.display());
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let clock = dir.path().join("clock");
+    std::fs::write(&clock, "+0\n").unwrap();
+    let mut command = common::tidegate();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir.path().join("data"));
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", &clock);
+    command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let server = Server::run(command);
+    let send = |key: &str| {
+        let headers = [("idempotency-key", key), ("content-type", "application/x-ndjson")];
+        assert_eq!(server.post_to("/v1/events", &headers, "{\"msg\":\"x\"}").status, 200);
+    };
+    send("before");
+    for (at, offset) in ["+86400\n", "-86400\n", "+0\n"].iter().enumerate() {
+        std::fs::write(&clock, offset).unwrap();
+        // Another key is what makes old ones be forgotten.
+        send(&format!("after-{at}"));
+        send("before");
+    }
+    let ingest = server.get("/api/metrics").json()["ingest"].clone();
+    assert_eq!((ingest["accepted"].as_u64(), ingest["repeated"].as_u64()), (Some(4), Some(3)));
+    let sql = "SELECT count(DISTINCT observed / 80000000000000) FROM events";
+    assert!(server.stop().0.success());
+    let days: i64 = query(&dir.path().join("data"), sql);
+    assert!(days >= 3, "the clock was not set: {days}");
+}

@@ -103,6 +103,42 @@ fn refused(dir: &Path, postgres: &Postgres, yaml: &str) -> String {
     said
 }
 
+/// A server that is started again while its database is away takes events for it, and for every
+/// other sink. The very first start says what is wrong instead: then it is the settings.
+#[test]
+fn a_database_that_is_away_keeps_only_the_first_start_waiting() {
+    let (mut postgres, dir) = (postgres(), tempfile::tempdir().unwrap());
+    let yaml =
+        "sinks: { postgres: { type: postgres, url: \"${TIDEGATE_POSTGRES_URL}\" }, lite: {} }\n";
+    postgres.stop().unwrap();
+    let said = refused(dir.path(), &postgres, yaml);
+    assert!(said.contains("cannot use database"), "{said}");
+    postgres.restart().unwrap();
+    let send = |server: &Server, from: u32| {
+        let body: String = (from..from + 500).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+        assert_eq!(server.post(NDJSON, body).status, 200);
+    };
+    // The refused start has opened the journal once: a new one is the first again.
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::run(serve(dir.path(), &postgres, yaml));
+    send(&server, 0);
+    postgres.stop().unwrap();
+    server.kill();
+    let server = Server::run(serve(dir.path(), &postgres, yaml));
+    send(&server, 500);
+    let delivered = |metrics: &Value, sink: &str, count: u64| {
+        let lanes = metrics["lanes"].as_array().unwrap();
+        lanes.iter().any(|lane| lane["sink"] == sink && lane["backlog"] == count)
+    };
+    server.wait_for_metrics(|metrics| delivered(metrics, "lite", 0));
+    postgres.restart().unwrap();
+    server.wait_for_metrics(|metrics| delivered(metrics, "postgres", 0));
+    assert!(server.stop().0.success());
+    let sql = "SELECT count(*) FROM events";
+    let distinct = "SELECT count(DISTINCT attributes ->> 'n') FROM events";
+    assert_eq!((number(&postgres, sql), number(&postgres, distinct)), (1000, 1000));
+}
+
 #[test]
 fn an_event_is_found_field_by_field() {
     let (postgres, dir) = (postgres(), tempfile::tempdir().unwrap());

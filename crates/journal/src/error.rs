@@ -77,6 +77,12 @@ pub enum OpenError {
         /// The journal being opened.
         id: JournalId,
     },
+    /// There is nothing to look at.
+    #[error("{place} holds no journal: name the directory with its `*.seg` files and `meta`")]
+    NoJournal {
+        /// The directory.
+        place: String,
+    },
     /// The operating system gave no random numbers.
     #[error("cannot draw a journal id: no randomness from the system: {0}")]
     Random(String),

@@ -172,24 +172,27 @@ impl Shared {
         freed
     }
 
-    /// Keeps the file as a spare, or removes it.
+    /// Keeps the file as a spare, or removes it; durably, before the next one is freed or this one's
+    /// content changes. A crash must neither show new content under the old name nor a hole where
+    /// a younger segment went and an older one did not.
     fn free(&self, segment: &Segment) -> io::Result<()> {
         let Segment { sequence, capacity, ref name, ref file, .. } = *segment;
         let keep = lock(&self.pool).wants(capacity);
+        let spare = format!("{sequence:016x}.spare");
+        let gone = if keep { self.storage.rename(name, &spare) } else { self.storage.remove(name) };
+        match gone {
+            // It went the last time, and only the sync failed.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+        self.storage.sync_dir()?;
+        let mut pool = lock(&self.pool);
         if keep {
-            let spare = format!("{sequence:016x}.spare");
-            self.storage.rename(name, &spare)?;
-            // Before its content changes: a crash must not show new content under the old name.
-            self.storage.sync_dir()?;
-            let mut pool = lock(&self.pool);
             pool.add_spare(Spare { name: spare, file: Arc::clone(file), capacity });
             self.note_pool(&pool);
-            return Ok(());
+        } else {
+            pool.forget(capacity);
         }
-        self.storage.remove(name)?;
-        let mut pool = lock(&self.pool);
-        pool.forget(capacity);
-        self.note_pool(&pool);
         Ok(())
     }
 

@@ -55,6 +55,7 @@
 //! | Has this request been accepted before? | `keys` |
 //! | What is different with durability `memory`? | `memory` |
 //! | Who makes segments, frees them, and notes cursors? | `keeper` |
+//! | What does a journal hold that nobody runs, and how is it mended? | [`AtRest`], `rest` |
 //! | How does it go on after a crash? | `recovery`, `found`, `scan`, `heal`, `walk`; report: [`Recovery`] |
 
 mod append;
@@ -80,6 +81,7 @@ mod ranges;
 mod reader;
 mod recovery;
 mod report;
+mod rest;
 mod scan;
 mod segments;
 mod settings;
@@ -103,6 +105,7 @@ pub use reader::LaneReader;
 pub use report::{
     Cause, CursorsFound, Identity, KeysFound, Missing, RecoveredLane, Recovery, Torn,
 };
+pub use rest::{AtRest, Condition, Repair, SegmentFound};
 pub use settings::{Durability, Settings, SettingsError};
 pub use stats::{LaneStats, Latencies, Stats};
 pub use storage::{FileStorage, Storage, StorageFile};

@@ -85,7 +85,7 @@ impl LaneReader {
                     let wanted = self.admit(behind.frames);
                     self.ready.extend(wanted);
                     self.hint = behind.hint;
-                    self.move_to(behind.place);
+                    self.pass_to(behind.place);
                 }
                 TailRead::Empty => {
                     if let Some(detail) = progress.failed {
@@ -191,6 +191,16 @@ impl LaneReader {
         }
         self.move_to(place);
         wanted
+    }
+
+    /// Moves to `place`, up to which there is nothing more: positions that a crash took, with no
+    /// frame behind them yet, or damage at the end. Not passed, they would keep their segment and
+    /// all later ones for as long as this reader lives.
+    fn pass_to(&mut self, place: Position) {
+        if place > self.place {
+            self.cursor.pass(std::iter::once(self.place..place));
+            self.move_to(place);
+        }
     }
 
     fn move_to(&mut self, place: Position) {

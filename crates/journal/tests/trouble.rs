@@ -5,7 +5,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::disk::Disk;
+use support::disk::{Call, Disk};
 use support::{read_until, request, tag};
 use tidegate_journal::{
     Advice, AppendError, ClassFilter, Durability, Journal, Lane, LaneStart, OpenError, ReadError,
@@ -158,5 +158,77 @@ proptest! {
             let lost_in_order = in_order && seen == sizes.len();
             assert!(!lost_in_order || !report.missing.is_empty(), "a loss must be told: {report:?}");
         });
+    }
+}
+
+/// A crash takes positions that have no frame behind them yet. The reader passes them: it would
+/// keep their segment and all later ones until the next opening, and the journal would fill up.
+#[tokio::test]
+async fn positions_lost_at_the_end_are_passed_by_a_reader() {
+    let disk = Disk::default();
+    let written = Settings { durability: Durability::Written, ..SETTINGS };
+    let (journal, _) = Journal::open(disk.clone(), written).unwrap();
+    assert_eq!(journal.append(request(3, 0, 100)).unwrap().await, Ok(0..3));
+    let disk = disk.kill();
+    let (journal, report) = Journal::open(disk, written).unwrap();
+    assert_eq!(report.skipped, Some(3..report.next), "positions were set aside");
+    let lane = journal.lane("only", ClassFilter::all(), LaneStart::Oldest).unwrap();
+    let (mut reader, cursor) = lane.split();
+    journal.begin_retention();
+    reader.call_at(report.next);
+    let frames = reader.next(100_000).await.unwrap();
+    assert_eq!(frames.len(), 1);
+    assert!(reader.next(100_000).await.unwrap().is_empty());
+    cursor.delivered(0..3).unwrap();
+    assert_eq!(cursor.low_water(), report.next);
+}
+
+/// A segment whose removal could not be made durable is freed at the next try, and a failed try
+/// frees none behind it: of two removals a crash may keep only the younger.
+#[tokio::test]
+async fn freeing_goes_on_after_a_failed_sync_of_the_directory() {
+    let disk = Disk::default();
+    let (journal, lane) = open(&disk);
+    for n in 0..40 {
+        journal.append(request(1, n, 9000)).unwrap().await.unwrap();
+    }
+    let kept = journal.stats().segments;
+    assert!(kept > 4, "{kept} segments");
+    let end = journal.stats().durable;
+    // The keeper frees as soon as it hears of a delivery: it must fail, and fail again.
+    for _ in 0..3 {
+        disk.fail_after(Call::SyncDir, 0);
+        lane.cursor().delivered(0..end).unwrap();
+        journal.retain();
+    }
+    disk.mend();
+    journal.retain();
+    assert!(journal.stats().segments < kept, "{:?}", journal.stats());
+    for n in 40..300 {
+        let range = journal.append(request(1, n, 9000)).unwrap().await.unwrap();
+        lane.cursor().delivered(range).unwrap();
+        journal.retain();
+    }
+    let (journal, report) = Journal::open(disk.crash(1), SETTINGS).unwrap();
+    assert_eq!((report.missing, journal.stats().durable), (vec![], 300));
+}
+
+/// Wherever the power goes while segments are removed, and whichever removals it takes back: no hole
+/// between those that are left, so nothing delivered is ever reported as lost.
+#[tokio::test]
+async fn removals_survive_a_crash_in_their_order() {
+    for (steps, seed) in (0..24).flat_map(|steps| (0..6).map(move |seed| (steps, seed))) {
+        let disk = Disk::default();
+        let (journal, lane) = open(&disk);
+        for n in 0..60 {
+            journal.append(request(1, n, 9000)).unwrap().await.unwrap();
+        }
+        disk.die_after(steps);
+        lane.cursor().delivered(0..60).unwrap();
+        journal.retain();
+        let disk = disk.crash(seed);
+        drop((lane, journal));
+        let (_, report) = Journal::open(disk, SETTINGS).unwrap();
+        assert_eq!(report.missing, [], "after {steps} steps, seed {seed}");
     }
 }

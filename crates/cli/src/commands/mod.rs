@@ -1,6 +1,7 @@
 //! What does each subcommand do? One file each.
 
 pub(crate) mod dlq;
+pub(crate) mod journal;
 mod load;
 mod schema;
 mod serve;
@@ -10,7 +11,7 @@ mod validate;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
-use crate::demo;
+use crate::{demo, top};
 
 /// Does what was asked.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -19,6 +20,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Top(args) => top::run(&args),
+        Command::Journal(args) => journal::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),

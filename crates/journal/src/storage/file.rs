@@ -16,7 +16,9 @@ const LOCK: &str = "lock";
 #[derive(Debug)]
 pub struct FileStorage {
     dir: PathBuf,
-    lock: File,
+    /// None where there is no lock file and none was made.
+    lock: Option<File>,
+    writable: bool,
 }
 
 impl FileStorage {
@@ -45,10 +47,43 @@ impl FileStorage {
             .open(dir.join(LOCK))
             .map_err(|error| failed("open the lock file `lock`", error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir, lock }),
+            Ok(()) => Ok(Self { dir, lock: Some(lock), writable: true }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { place }),
             Err(TryLockError::Error(error)) => Err(failed("lock the file `lock`", error)),
         }
+    }
+
+    /// Opens a directory that exists to look at it: nothing in it can be changed through this, and
+    /// nobody can open it as a journal meanwhile.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`] if another process holds it, [`OpenError::Io`] if it cannot be read.
+    pub fn look(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let dir = dir.as_ref().to_path_buf();
+        let place = dir.display().to_string();
+        let failed = |action: &str, source| OpenError::Io {
+            place: place.clone(),
+            action: action.to_owned(),
+            source,
+        };
+        std::fs::read_dir(&dir).map_err(|error| failed("read the directory", error))?;
+        let lock = match File::open(dir.join(LOCK)) {
+            Ok(lock) => lock,
+            // A copy without it is held by nobody.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { dir, lock: None, writable: false });
+            }
+            Err(error) => return Err(failed("open the lock file `lock`", error)),
+        };
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { dir, lock: Some(lock), writable: false }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { place }),
+            Err(TryLockError::Error(error)) => Err(failed("lock the file `lock`", error)),
+        }
+    }
+
+    fn check_writable(&self) -> io::Result<()> {
+        if self.writable { Ok(()) } else { Err(io::ErrorKind::ReadOnlyFilesystem.into()) }
     }
 }
 
@@ -71,11 +106,12 @@ impl Storage for FileStorage {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.dir.join(name))?;
+        let file = OpenOptions::new().read(true).write(self.writable).open(self.dir.join(name))?;
         Ok(Box::new(Plain(file)))
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
+        self.check_writable()?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -86,10 +122,12 @@ impl Storage for FileStorage {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.check_writable()?;
         std::fs::rename(self.dir.join(from), self.dir.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
+        self.check_writable()?;
         std::fs::remove_file(self.dir.join(name))
     }
 
@@ -99,7 +137,7 @@ impl Storage for FileStorage {
 
     fn close(&self) {
         // The handle's end would release it too; a reader's handle may live longer than that.
-        let _ = self.lock.unlock();
+        let _ = self.lock.as_ref().map(File::unlock);
     }
 }
 

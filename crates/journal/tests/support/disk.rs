@@ -1,9 +1,12 @@
-//! A disk that can lose power, fail a sync, or be full.
+//! A disk that can lose power, fail reads, writes and syncs, answer with less than was asked for,
+//! and be full.
 //!
 //! What is written is visible at once and durable only after a sync. At a crash each unsynced
-//! write survives, or not, sector by sector, and the unsynced changes of the directory survive up
-//! to some point. A failed sync forgets what it was to save: it stays visible until the power
-//! goes, and a later sync does not save it — as real systems do.
+//! write survives, or not, sector by sector and whatever became of those before it, and of the
+//! unsynced changes of the directory some survive: up to some point, or any of them. A write may
+//! be under way when the power goes. A failed write has written a part. A failed sync forgets what
+//! it was to save: it stays visible until the power goes, and a later sync does not save it — as
+//! real systems do.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,6 +15,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use tidegate_journal::{Storage, StorageFile};
 
 const SECTOR: usize = 512;
+
+/// What can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    /// Reading from a file.
+    Read,
+    /// Writing to a file, or changing its length.
+    Write,
+    /// Syncing a file.
+    Sync,
+    /// Creating, renaming or removing a file.
+    Name,
+    /// Syncing the directory.
+    SyncDir,
+}
 
 #[derive(Debug, Clone)]
 enum Change {
@@ -42,8 +60,10 @@ struct State {
     unsynced_names: Vec<Rename>,
     /// Bytes all files may have together, if bounded.
     room: Option<usize>,
-    /// So many syncs succeed before one fails.
-    syncs_until_failure: Option<u32>,
+    /// So many of each succeed before one fails.
+    until_failure: BTreeMap<Call, u32>,
+    /// How many reads there were: some return less than they could.
+    reads: u32,
     /// So many changes or syncs until the power goes by itself.
     steps_left: Option<u32>,
     /// Syncs wait.
@@ -157,10 +177,13 @@ impl Disk {
             inode.durable.clone_from(&content);
             inode.visible = content;
         }
-        let survive = dice.below(left.unsynced_names.len() as u64 + 1) as usize;
+        let in_order = dice.coin();
+        let until = dice.below(left.unsynced_names.len() as u64 + 1) as usize;
         let mut names = left.durable_names.clone();
-        for rename in left.unsynced_names.drain(..).take(survive) {
-            rename.apply(&mut names);
+        for (at, rename) in left.unsynced_names.drain(..).enumerate() {
+            if if in_order { at < until } else { dice.coin() } {
+                rename.apply(&mut names);
+            }
         }
         left.names.clone_from(&names);
         left.durable_names = names;
@@ -184,7 +207,20 @@ impl Disk {
 
     /// The sync after `n` more fails.
     pub(crate) fn fail_sync_after(&self, n: u32) {
-        self.lock().syncs_until_failure = Some(n);
+        self.fail_after(Call::Sync, n);
+    }
+
+    /// The call of this kind after `n` more fails, once.
+    pub(crate) fn fail_after(&self, call: Call, n: u32) {
+        self.lock().until_failure.insert(call, n);
+    }
+
+    /// Nothing fails any more, and there is room; false if the power is gone.
+    pub(crate) fn mend(&self) -> bool {
+        let mut state = self.lock();
+        (state.room, state.steps_left) = (None, None);
+        state.until_failure.clear();
+        !state.dead
     }
 
     /// The power goes after `n` more changes or syncs.
@@ -260,7 +296,8 @@ impl Disk {
 
 impl State {
     fn revive(mut self) -> Disk {
-        (self.room, self.syncs_until_failure, self.steps_left) = (None, None, None);
+        (self.room, self.steps_left) = (None, None);
+        self.until_failure.clear();
         self.dead = false;
         Disk(Arc::new((Mutex::new(self), Condvar::new())))
     }
@@ -269,18 +306,19 @@ impl State {
         self.names.values().map(|&inode| self.inodes[inode].visible.len()).sum()
     }
 
-    fn count_sync(&mut self) -> bool {
-        match &mut self.syncs_until_failure {
-            Some(0) => {
-                self.syncs_until_failure = None;
-                false
-            }
-            Some(n) => {
-                *n -= 1;
-                true
-            }
-            None => true,
+    /// Whether this call succeeds.
+    fn count(&mut self, call: Call) -> io::Result<()> {
+        let Some(left) = self.until_failure.get_mut(&call) else { return Ok(()) };
+        if let Some(less) = left.checked_sub(1) {
+            *left = less;
+            return Ok(());
         }
+        self.until_failure.remove(&call);
+        Err(io::Error::other(format!("{call:?}: the disk failed")))
+    }
+
+    fn free(&self) -> usize {
+        self.room.map_or(usize::MAX, |room| room.saturating_sub(self.used()))
     }
 }
 
@@ -304,6 +342,10 @@ impl Storage for Disk {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn StorageFile>> {
         let mut state = self.step()?;
+        state.count(Call::Name)?;
+        if state.free() == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let inode = state.inodes.len();
         state.inodes.push(Inode::default());
         let link = Rename::Link(name.to_owned(), inode);
@@ -314,6 +356,7 @@ impl Storage for Disk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.step()?;
+        state.count(Call::Name)?;
         if !state.names.contains_key(from) {
             return Err(not_found());
         }
@@ -325,6 +368,7 @@ impl Storage for Disk {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.step()?;
+        state.count(Call::Name)?;
         let unlink = Rename::Unlink(name.to_owned());
         state.names.remove(name).ok_or_else(not_found)?;
         state.unsynced_names.push(unlink);
@@ -333,6 +377,8 @@ impl Storage for Disk {
 
     fn sync_dir(&self) -> io::Result<()> {
         let mut state = self.step()?;
+        // What a failed sync leaves undone may still come, or be lost with the power.
+        state.count(Call::SyncDir)?;
         state.unsynced_names.clear();
         let names = state.names.clone();
         state.durable_names = names;
@@ -347,27 +393,40 @@ struct Handle {
 
 impl StorageFile for Handle {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.alive()?;
+        let mut state = self.disk.alive()?;
+        state.count(Call::Read)?;
+        state.reads += 1;
+        let most =
+            if state.reads.is_multiple_of(3) { buffer.len().div_ceil(2) } else { usize::MAX };
         let content = &state.inodes[self.inode].visible;
         let rest = content.get(offset as usize..).unwrap_or_default();
-        let n = rest.len().min(buffer.len());
+        let n = rest.len().min(buffer.len()).min(most);
         buffer[..n].copy_from_slice(&rest[..n]);
         Ok(n)
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.disk.step()?;
+        let going = self.disk.lock().steps_left == Some(0);
+        let mut state = if going { self.disk.alive()? } else { self.disk.step()? };
+        let failed = state.count(Call::Write);
         let grows =
             (offset as usize + bytes.len()).saturating_sub(state.inodes[self.inode].visible.len());
-        let free = state.room.map_or(usize::MAX, |room| room.saturating_sub(state.used()));
-        // A full disk takes what fits, as real ones do.
-        let fits = bytes.len() - grows.saturating_sub(free).min(bytes.len());
+        // A full disk takes what fits, as real ones do; a failing or a dying one some of it.
+        let mut fits = bytes.len() - grows.saturating_sub(state.free()).min(bytes.len());
+        if going || failed.is_err() {
+            fits = fits.min(Dice(offset ^ bytes.len() as u64).below(bytes.len() as u64) as usize);
+        }
         let inode = &mut state.inodes[self.inode];
         let change = Change::Write(offset, bytes[..fits].to_vec());
         if fits > 0 {
             change.apply(&mut inode.visible);
             inode.unsynced.push(change);
         }
+        drop(state);
+        if going {
+            drop(self.disk.step()?);
+        }
+        failed?;
         if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
@@ -379,12 +438,10 @@ impl StorageFile for Handle {
             self.disk.0.1.notify_all();
             state = self.disk.0.1.wait_while(state, |state| state.held).unwrap();
         }
-        let succeeds = state.count_sync();
+        let outcome = state.count(Call::Sync);
         let inode = &mut state.inodes[self.inode];
         let unsynced = std::mem::take(&mut inode.unsynced);
-        if !succeeds {
-            return Err(io::Error::other("the disk failed"));
-        }
+        outcome?;
         for change in unsynced {
             change.apply(&mut inode.durable);
         }
@@ -393,6 +450,7 @@ impl StorageFile for Handle {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.disk.step()?;
+        state.count(Call::Write)?;
         let inode = &mut state.inodes[self.inode];
         let change = Change::Resize(bytes);
         change.apply(&mut inode.visible);

@@ -41,7 +41,8 @@ pub struct HttpConfig {
     /// Most connections at once, 1 to 100,000. Default 1,024.
     #[schemars(range(min = defaults::CONNECTIONS.min, max = defaults::CONNECTIONS.max))]
     pub connections_max: u32,
-    /// Longest wait for the headers of a request, 100 ms to 10 m. Default 10 s.
+    /// Longest wait for the headers of a request, and for a client that does not read its answer,
+    /// 100 ms to 10 m. Default 10 s.
     pub header_timeout: Span,
     /// Longest wait for the body of a request, 100 ms to 1 h. Default 30 s.
     pub body_timeout: Span,

@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tidegate_event::json::{self, Format, Options, Parser};
 use tidegate_event::{Body, Event, Rows};
 
-/// The event as one line of JSON.
-pub(crate) fn line(event: &Event<'_>) -> String {
+/// The event as one line of JSON, as `POST /v1/events` takes it.
+#[must_use]
+pub fn line(event: &Event<'_>) -> String {
     let mut line = String::from("{");
     let mut member = |name: &str, json: &str| {
         if line.len() > 1 {

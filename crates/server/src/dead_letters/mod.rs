@@ -20,6 +20,7 @@
 //! | When is that done without anybody asking? | `reprocess` |
 
 pub(crate) mod event;
+pub use event::line as event_line;
 pub(crate) mod letter;
 pub(crate) mod replay;
 pub(crate) mod reprocess;

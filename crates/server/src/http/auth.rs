@@ -23,13 +23,13 @@ pub(super) async fn check(token: Option<Arc<str>>, request: Request, next: Next)
 }
 
 /// The token of an `Authorization` header; the scheme's name is case-insensitive.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+pub(super) fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(7)?;
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }
 
 /// Compares in a time that does not depend on where they differ.
-fn same(carried: &[u8], token: &str) -> bool {
+pub(super) fn same(carried: &[u8], token: &str) -> bool {
     carried.ct_eq(token.as_bytes()).into()
 }
 

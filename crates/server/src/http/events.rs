@@ -115,8 +115,9 @@ async fn take(
         let body = unpack(body, encoding, max, &mut lease)?;
         let format = format_of(content_type, &body)?;
         let parsed = read(door, query, &body, format)?;
-        let now = crate::clock::unix_nanos;
-        let key = key.map(|key| repeat::digests(key, query, format, &body, now()));
+        // A clock that is set meanwhile must not make the window of the keys jump.
+        let at = || door.clock.unix_millis(door.clock.now());
+        let key = key.map(|key| repeat::digests(key, query, format, &body, at()));
         Ok::<_, Refusal>((key, parsed))
     };
     let large = headers.get(header::TRANSFER_ENCODING).is_some()
@@ -138,7 +139,7 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str
 
 /// The format that a content type names. Without one the first character tells an array from
 /// lines.
-fn format_of(content_type: &str, body: &Bytes) -> Result<Format, Refusal> {
+pub(super) fn format_of(content_type: &str, body: &Bytes) -> Result<Format, Refusal> {
     let name = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match name.as_str() {
         "application/x-ndjson"
@@ -211,6 +212,7 @@ fn accept(door: &Door, parsed: &Parsed, repeated: bool) -> Accepted {
     let counts = &door.counts;
     if !repeated {
         counts.accepted.fetch_add(parsed.accepted, Ordering::Relaxed);
+        door.arrived(parsed.accepted);
         counts.rejected.fetch_add(parsed.rejected.total, Ordering::Relaxed);
         counts.replaced_characters.fetch_add(parsed.replaced_characters, Ordering::Relaxed);
     }

@@ -30,13 +30,13 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     Ok(Some(key))
 }
 
-/// What the journal remembers of a request with this key, which came at `unix_nanos`.
+/// What the journal remembers of a request with this key, which came at `unix_millis`.
 pub(super) fn digests(
     key: &[u8],
     query: &EventsQuery,
     format: Format,
     body: &[u8],
-    unix_nanos: i64,
+    unix_millis: i64,
 ) -> RequestKey {
     let EventsQuery { partial, class, service } = query;
     let mut of_body = Sha256::new();
@@ -49,7 +49,7 @@ pub(super) fn digests(
     RequestKey {
         digest: number(&Sha256::digest(key), 16),
         body: u64::try_from(number(&of_body.finalize(), 8)).unwrap_or(0),
-        at: u64::try_from(unix_nanos / 1_000_000).unwrap_or(0),
+        at: u64::try_from(unix_millis).unwrap_or(0),
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let digest = |class: &str, service: &str, partial, format, body: &str| {
             let (class, service) = (class.to_owned(), service.to_owned());
             let query = EventsQuery { partial, class, service };
-            digests(b"k", &query, format, body.as_bytes(), 5_000_000)
+            digests(b"k", &query, format, body.as_bytes(), 5)
         };
         let first = digest("a", "b", false, Format::Ndjson, "x");
         assert_eq!(first, digest("a", "b", false, Format::Ndjson, "x"));

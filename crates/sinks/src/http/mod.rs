@@ -36,6 +36,9 @@
 mod body;
 mod connect;
 mod exchange;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod items;
 mod judge;
 pub mod key;

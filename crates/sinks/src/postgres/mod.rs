@@ -272,7 +272,14 @@ impl Sink for PostgresSink {
                 // Before the fence lets us pass, nothing may be delivered under this origin.
                 inner.with(&permit, Some(origin), async |_, _| Ok(())).await
             };
-            opened.await.map_err(|trouble| trouble.open_error(&inner.server))?;
+            match opened.await {
+                // At its first opening it is probably the settings, and whoever is there to see it
+                // is told. Later a server that is away for a while must not keep producers and
+                // the other sinks waiting. Each connection takes the journal before it delivers,
+                // so nothing is risked.
+                Err(trouble) if origin.epoch > 1 && trouble.passes() => {}
+                other => other.map_err(|trouble| trouble.open_error(&inner.server))?,
+            }
             inner.state().origin = Some(origin);
             self.begin_polling();
             Ok(())

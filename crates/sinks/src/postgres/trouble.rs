@@ -73,6 +73,21 @@ impl Trouble {
         }
     }
 
+    /// Whether it is a server that is away or overloaded, rather than one that must be set up
+    /// otherwise.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Silent(_) => true,
+            Self::Postgres(error) => match error.code().map(|state| state.code().get(..2)) {
+                // It was not reached, or the connection ended.
+                None => error.as_db_error().is_none(),
+                // Connection exceptions; too few resources; being shut down or started.
+                Some(class) => matches!(class, Some("08" | "53" | "57")),
+            },
+            _ => false,
+        }
+    }
+
     /// What the sink answers; `server` names the server, `rows` gives the position of a line of
     /// a COPY.
     pub(super) fn answer(self, server: &str) -> (Outcome, DeliveryFailure) {

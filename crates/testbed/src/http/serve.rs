@@ -108,6 +108,9 @@ impl Server {
         let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
         let (deed, behaviour) = self.next();
         if behaviour.only_counts {
+            if let Some(service) = behaviour.service {
+                self.work(service, lines(&body)).await;
+            }
             return Ok(self.count(&body));
         }
         let read = body::unpacked(&head.headers, &body)
@@ -172,12 +175,16 @@ impl Server {
             let reply = if rate.says_when { reply.header("Retry-After", &seconds) } else { reply };
             return Ok((reply, false));
         }
-        if behaviour.body_bytes_max.is_some_and(|max| bytes > max) {
+        // Nor does it refuse for its size what it has taken: its sender could only cut it, and parts
+        // have keys of their own.
+        if known.is_none() && behaviour.body_bytes_max.is_some_and(|max| bytes > max) {
             return Ok((Reply::status(413), false));
         }
         if let Some(service) = behaviour.service {
             self.work(service, items.len() as u64).await;
         }
+        // Asked again: while this one waited, its repeat may have come and been taken.
+        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
         let reply = known.unwrap_or_else(|| self.take(behaviour, key, items));
         match deed {
             Deed::TakeAndDrop => Err(Dropped),
@@ -223,14 +230,18 @@ impl Server {
     }
 
     fn count(&self, body: &[u8]) -> Response<ReplyBody> {
-        let lines = body.iter().filter(|byte| **byte == b'\n').count();
+        let lines = lines(body);
         self.ledger.write(|ledger| {
             ledger.request_count += 1;
             ledger.body_bytes += body.len() as u64;
-            ledger.item_count += lines as u64;
+            ledger.item_count += lines;
         });
         Response::new(ReplyBody { rest: None, cut: Cut::Never })
     }
+}
+
+fn lines(body: &[u8]) -> u64 {
+    body.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn is_poison(poison: &Poison, (_, text): &Item) -> bool {

@@ -145,7 +145,7 @@ impl<T: Send + 'static> Builder<T> {
         self
     }
 
-    /// Who finds the plan. Default [`ControllerSettings::Aimd`] with a target of 100 ms.
+    /// Who finds the plan. Default [`ControllerSettings::Joint`] with a target of 100 ms.
     #[must_use]
     pub fn controller(mut self, controller: ControllerSettings) -> Self {
         self.controller = controller;
