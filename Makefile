@@ -9,7 +9,7 @@ SEED ?= 1
 FAULTS ?= 100
 SECONDS_EACH ?= 60
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean demo bench backends kills chaos chaos-postgres fuzz deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz web web-check web-test deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -34,16 +34,39 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs-tests fmt lint lean doc ## Everything that must pass, with the short forms of long tests
+test: needs-tests fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
+	cd web && npm run --silent e2e
 
 lean: ## Check that the library builds without its async feature, and without tokio
 	$(CARGO) test -p tidegate --no-default-features
 	@if $(CARGO) tree -p tidegate --no-default-features --edges normal | grep -w tokio; then \
 	  echo 'the library without `async` must not depend on tokio' >&2; exit 1; fi
 
+gates: needs-tests ## Instructions and allocations an item of the library, which no noise moves
+	$(CARGO) test --release -p tidegate-library-bench
+
+minimal: ## Check that the library compiles with the lowest versions it names (needs nightly, else skipped)
+	scripts/library-minimal
+
+library-bench: ## Measure the library beside channels and another crate; writes bench/LIBRARY.md
+	bench/library/run $(ARGS)
+
+guards: ## Take the guards of the hot path out one by one; each time a test must fail (about 15 minutes)
+	crates/model/guards
+
 doc: ## Build the documentation; a warning is an error
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --all-features --no-deps
+
+web: needs-tests ## Build the dashboard's files (web/dist) and types from their sources
+	cd web && npm ci && npm run types && npm run format && npm run build
+
+web-check: needs-tests ## Check that web/dist is what its sources give, and its lints and unit tests
+	scripts/web-check
+
+web-test: needs-tests ## Drive the dashboard in a real browser against the real binary
+	$(CARGO) build -p tidegate-cli
+	cd web && npm ci --silent && npm run --silent e2e
 
 kills: needs ## The long kill test: EVENTS=1000000 KILLS=10 SEED=1
 	TIDEGATE_KILL_EVENTS=$(EVENTS) TIDEGATE_KILLS=$(KILLS) TIDEGATE_KILL_SEED=$(SEED) \

@@ -97,9 +97,11 @@ impl Contender {
                 ControllerSettings::NAMES.join(", ")
             );
         };
-        let mut concurrency = 1;
+        let concurrency = match settings {
+            ControllerSettings::Aimd(_) | ControllerSettings::Joint(_) => 4,
+            _ => 1,
+        };
         if let ControllerSettings::Aimd(aimd) = &mut settings {
-            concurrency = 4;
             if name == bare {
                 aimd.startup = 1.0;
             }

@@ -69,7 +69,8 @@ impl std::str::FromStr for Source {
             }
             ("spikes", [base, peak, every_s, for_s]) => {
                 ensure!(*every_s >= 0.01, "{text:?}: spikes must be at least .01 s apart");
-                Arrivals::Spikes { base: *base, peak: *peak, every_s: *every_s, for_s: *for_s }
+                let (base, peak, every_s, for_s) = (*base, *peak, *every_s, *for_s);
+                Arrivals::Spikes { base, peak, every_s, for_s, first_s: 0.0 }
             }
             ("ramp", [from, to, over_s]) => {
                 ensure!(*over_s >= 0.01, "{text:?}: a ramp must take at least .01 s");
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn patterns_are_read_and_refused_with_what_is_wrong() {
-        let spikes = Arrivals::Spikes { base: 1e3, peak: 5e3, every_s: 10.0, for_s: 1.0 };
+        let (base, peak, every_s, for_s, first_s) = (1e3, 5e3, 10.0, 1.0, 0.0);
+        let spikes = Arrivals::Spikes { base, peak, every_s, for_s, first_s };
         let read: Source = "spikes:1000,5000,10,1".parse().unwrap();
         assert_eq!(read, Source { arrivals: spikes, saturated_from_s: None });
         assert!("saturated".parse::<Source>().unwrap().is_saturated());

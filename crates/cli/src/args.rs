@@ -10,6 +10,7 @@ use crate::commands::dlq::DlqArgs;
 use crate::commands::journal::JournalArgs;
 use crate::demo::DemoArgs;
 use crate::simulate::SimulateArgs;
+use crate::top::TopArgs;
 
 /// Takes events, makes them durable, and delivers them in batches whose size follows what the
 /// database can take.
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Schema,
     /// Look at, mend, retry and remove the items that a running server has given up.
     Dlq(Box<DlqArgs>),
+    /// Watch a running server in the terminal: every lane, its plan, and why the plan moved.
+    Top(TopArgs),
     /// Look at the journal of a stopped server, check it, mend it, and read its events.
     Journal(Box<JournalArgs>),
     /// Generate load over HTTP and measure what comes back.

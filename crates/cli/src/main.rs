@@ -1,10 +1,13 @@
 //! The tidegate command: parse and dispatch.
 
+mod agent;
 mod args;
 mod commands;
 mod demo;
 mod exit;
+mod race;
 mod simulate;
+mod top;
 
 use clap::Parser;
 

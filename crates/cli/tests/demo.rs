@@ -130,3 +130,26 @@ fn wrong_flags_are_refused_before_anything_starts() {
         assert!(output.stdout.is_empty() && is_empty(dir.path()));
     }
 }
+
+#[test]
+fn a_demo_without_a_database_compares_what_it_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let flags = ["--backend", "simulated", "--backend-pattern", "sine", "--quick"];
+    let output = demo(dir.path(), &[&flags[..], &["--format", "json"]].concat()).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let runs = report["runs"].as_array().unwrap();
+    let plans: Vec<_> = runs.iter().map(|run| run["plan"].as_str().unwrap()).collect();
+    assert_eq!(plans, ["joint", "10", "100", "1000", "5000", "joint"]);
+    // Whoever sends single batches of ten is bound by the fixed cost, on any machine.
+    let goodput = |run: usize| runs[run]["timely_per_second"].as_f64().unwrap();
+    assert!(goodput(1) > 0.0 && goodput(3) > 3.0 * goodput(1), "{report:#}");
+    assert!(is_empty(dir.path()));
+
+    let output = demo(dir.path(), &["--backend-pattern", "sine"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("add --backend simulated"));
+    let output = demo(dir.path(), &["--backend", "simulated", "--keep"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+}

@@ -108,3 +108,38 @@ fn what_is_wrong_is_refused_by_name_value_and_bound() {
     std::fs::write(dir.path().join("mine.yaml"), SCENARIO).unwrap();
     assert!(refused(&["mine.yaml", "mine.yaml"]).contains("two scenarios have the name mine"));
 }
+
+#[test]
+fn what_was_recorded_is_replayed_as_a_source_or_as_a_backend() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: String = (0..3_000).map(|at| format!("{at},20\n")).collect();
+    let arrivals = format!("# tidegate arrivals 1\nat_ms,items\n{lines}");
+    std::fs::write(dir.path().join("arrivals.csv"), arrivals).unwrap();
+    std::fs::write(dir.path().join("mine.yaml"), SCENARIO).unwrap();
+    let json = |flags: &[&str]| -> Value {
+        let all = [flags, &["--controller", "fixed", "--seeds", "1", "--format", "json"]].concat();
+        let output = simulate(dir.path(), &all);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let rows = json(&["mine.yaml", "--replay", "arrivals.csv"]);
+    assert!(rows[0]["timely_share"].as_f64().unwrap() > 0.9, "{rows:#}");
+
+    let head = "# version=1\n# case=recorded\n# target_s=0.05\n";
+    let columns =
+        "sent_s,latency_s,items,planned,in_flight,full,outcome,retry_after_s,epoch,phase\n";
+    let mut trace = format!("{head}{columns}");
+    for index in 0..200_u32 {
+        let (at, items) = (f64::from(index) * 0.02, 100 + 100 * (index % 9));
+        let latency = 0.002 + 10e-6 * f64::from(items);
+        trace += &format!("{at:.3},{latency:.6},{items},{items},1,1,ok,,0,calm\n");
+    }
+    std::fs::write(dir.path().join("run.csv"), trace).unwrap();
+    let rows = json(&["--replay", "run.csv"]);
+    assert_eq!(rows[0]["scenario"], "recorded");
+    assert!(rows[0]["goodput"].as_f64().unwrap() > 10_000.0, "{rows:#}");
+
+    assert!(refused(dir.path(), &["--replay", "none.csv"]).contains("cannot read the recording"));
+    let said = refused(dir.path(), &["--replay", "mine.yaml"]);
+    assert!(said.contains("no column sent_s") && said.contains("# tidegate arrivals 1"), "{said}");
+}

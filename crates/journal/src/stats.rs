@@ -113,6 +113,12 @@ impl Latencies {
         self.buckets.iter().sum()
     }
 
+    /// How long all of them took together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.total
+    }
+
     /// How long the last one took.
     #[must_use]
     pub fn last(&self) -> Duration {

@@ -7,7 +7,9 @@
 //! | What becomes of an item that is given up? | `dead_letters` |
 //! | What does the server answer over HTTP? | `http` |
 //! | How does an event get from the journal to its sink? | `lane` |
+//! | What does a person see who watches? | [`live`] |
 //! | Which events does a sink get, and in which form? | `route` |
+//! | What if another controller had the backend? | [`simulator`] |
 //! | How does the server tell what it is doing? | [`telemetry`] |
 
 pub mod app;
@@ -16,11 +18,14 @@ pub mod config;
 mod dead_letters;
 mod http;
 mod lane;
+pub mod live;
+mod recording;
 mod route;
+pub mod simulator;
 mod status;
 pub mod telemetry;
 
-pub use app::{RunError, Server, StartError};
+pub use app::{Extras, RunError, Server, StartError};
 pub use dead_letters::event_line;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

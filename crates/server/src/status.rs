@@ -11,6 +11,8 @@ use crate::dead_letters::replay::Replay;
 use crate::http::Door;
 use crate::lane::outage::Outage;
 use crate::lane::shared::{Shared as Lane, State};
+use crate::live::Hub;
+use crate::simulator::Races;
 use crate::telemetry::sampler::Sampled;
 
 /// The parts of a running server, to be read.
@@ -24,6 +26,9 @@ pub(crate) struct Status {
     pub(crate) outages: Vec<Arc<Outage>>,
     pub(crate) replay: Arc<Replay>,
     pub(crate) sampled: Sampled,
+    /// What watchers share.
+    pub(crate) live: Hub,
+    pub(crate) races: Arc<Races>,
     pub(crate) draining: AtomicBool,
 }
 

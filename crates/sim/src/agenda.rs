@@ -40,6 +40,12 @@ impl<E> Agenda<E> {
         self.entries.push(Reverse(Entry { at, order: self.noted, event }));
     }
 
+    /// When the earliest event is.
+    #[must_use]
+    pub fn next(&self) -> Option<Moment> {
+        self.entries.peek().map(|Reverse(entry)| entry.at)
+    }
+
     /// Takes the earliest event.
     pub fn take(&mut self) -> Option<(Moment, E)> {
         self.entries.pop().map(|Reverse(entry)| (entry.at, entry.event))

@@ -118,12 +118,8 @@ impl Process {
             Arrivals::Sine { mean, amplitude, period_s } => {
                 mean + amplitude * (std::f64::consts::TAU * t / period_s).sin()
             }
-            Arrivals::Spikes { base, peak, every_s, for_s } => {
-                if t % every_s < for_s {
-                    peak
-                } else {
-                    base
-                }
+            Arrivals::Spikes { base, peak, every_s, for_s, first_s } => {
+                if t >= first_s && (t - first_s) % every_s < for_s { peak } else { base }
             }
             Arrivals::Ramp { from, to, over_s } => from + (to - from) * (t / over_s).min(1.0),
             Arrivals::Burst { low, high, hold_s } => {
@@ -161,7 +157,10 @@ mod tests {
         let patterns = [
             (Arrivals::Constant { rate: 5e3 }, 5e3),
             (Arrivals::Sine { mean: 5e3, amplitude: 4e3, period_s: 10.0 }, 5e3),
-            (Arrivals::Spikes { base: 1e3, peak: 11e3, every_s: 10.0, for_s: 1.0 }, 2e3),
+            (
+                Arrivals::Spikes { base: 1e3, peak: 11e3, every_s: 10.0, for_s: 1.0, first_s: 5.0 },
+                2e3,
+            ),
             (Arrivals::Ramp { from: 0.0, to: 8e3, over_s: 100.0 }, 4e3),
             (Arrivals::Burst { low: 2e3, high: 8e3, hold_s: 0.1 }, 5e3),
         ];

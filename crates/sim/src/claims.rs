@@ -11,6 +11,8 @@ use std::io::{self, Write};
 use crate::contender::Contender;
 use crate::row::Row;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::selection::Group;
+use crate::suite::Study;
 
 /// A claim, and how it is measured.
 #[derive(Debug, Clone, Copy)]
@@ -95,12 +97,12 @@ macro_rules! files {
 const FILES: [(&str, &str, u32, f64); 10] = files![
     ("claim_wave", 500, 2.0),
     ("claim_gradual", 500, 2.0),
-    ("claim_api", 100, 4.0),
+    ("claim_api", 500, 8.0),
     ("claim_spike", 2500, 4.0),
     ("claim_adapt", 2500, 4.0),
-    ("claim_tenfold", 100, 1.0),
+    ("claim_tenfold", 200, 1.0),
     ("claim_limit", 100, 8.0),
-    ("claim_response", 100, 2.0),
+    ("claim_response", 500, 3.0),
     ("claim_latency", 500, 2.0),
     ("claim_cost", 100, 4.0),
 ];
@@ -185,6 +187,8 @@ pub struct Figure {
     pub controller: String,
     /// The static plan and its figure.
     pub fixed: (String, Option<f64>),
+    /// What the best static plan in hindsight comes to: a claim against a bad plan is cheap.
+    pub best: Option<f64>,
     /// The controller's figure.
     pub ours: Option<f64>,
     /// Ours over the static one, minus one.
@@ -195,18 +199,22 @@ pub struct Figure {
 
 /// The claims as the rows of their suite show them, for each controller.
 #[must_use]
-pub fn figures(rows: &[Row]) -> Vec<Figure> {
+pub fn figures(study: &Study) -> Vec<Figure> {
     let mut figures = Vec::new();
     for claim in CLAIMS {
-        let mut of_claim = rows.iter().filter(|row| row.scenario == claim.scenario);
+        let of_claim = study.rows.iter().filter(|row| row.group == Group::Claims);
+        let mut of_claim = of_claim.filter(|row| row.scenario == claim.scenario);
         // The static plan is the first of its scenario.
         let Some(fixed) = of_claim.next() else { continue };
-        figures.extend(of_claim.map(|row| figure(claim, fixed, row)));
+        let best = study.yardsticks.iter().map(|yardstick| &yardstick.hindsight_row);
+        let best = best.clone().find(|row| row.scenario == claim.scenario);
+        let best = best.and_then(|row| claim.measure.of(row));
+        figures.extend(of_claim.map(|row| figure(claim, fixed, best, row)));
     }
     figures
 }
 
-fn figure(claim: Claim, fixed: &Row, row: &Row) -> Figure {
+fn figure(claim: Claim, fixed: &Row, best: Option<f64>, row: &Row) -> Figure {
     let (base, ours) = (claim.measure.of(fixed), claim.measure.of(row));
     let change =
         base.zip(ours).filter(|(base, _)| *base > 0.0).map(|(base, ours)| ours / base - 1.0);
@@ -223,6 +231,7 @@ fn figure(claim: Claim, fixed: &Row, row: &Row) -> Figure {
         measure: claim.measure,
         controller: row.controller.clone(),
         fixed: (fixed.controller.clone(), base),
+        best,
         ours,
         change,
         holds,
@@ -234,14 +243,15 @@ fn figure(claim: Claim, fixed: &Row, row: &Row) -> Figure {
 /// # Errors
 ///
 /// Whatever the writer reports.
-pub fn write(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
-    let lines = figures(rows).into_iter().map(|figure| {
+pub fn write(out: &mut impl Write, study: &Study) -> io::Result<()> {
+    let lines = figures(study).into_iter().map(|figure| {
         vec![
             figure.says.to_owned(),
             figure.scenario.to_owned(),
             figure.measure.title().to_owned(),
             figure.fixed.0.trim_start_matches("static ").to_owned(),
             figure.measure.told(figure.fixed.1),
+            figure.measure.told(figure.best),
             figure.controller.clone(),
             figure.measure.told(figure.ours),
             figure.change.map_or_else(|| "–".into(), |change| format!("{:+.0} %", change * 100.0)),
@@ -254,6 +264,7 @@ pub fn write(out: &mut impl Write, rows: &[Row]) -> io::Result<()> {
         "measured",
         "static plan",
         "static",
+        "best static",
         "controller",
         "ours",
         "change",

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use tidegate::control::aimd;
+use tidegate::control::{aimd, joint};
 use tidegate::{ControllerSettings, Epoch, Plan};
 
-use crate::scenario::Scenario;
+use crate::scenario::{Latency, Scenario};
 
 /// A controller with its settings and the plan it begins with.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,15 +22,16 @@ pub struct Contender {
     pub first: Plan,
 }
 
-/// How long a batch waits for company where items arrive one by one.
-pub const LINGER: Duration = Duration::from_millis(5);
+/// How long a batch waits for company while a slot is free: not at all, as the server's default.
+pub const LINGER: Duration = Duration::ZERO;
 
 /// Name, first size, first concurrency. A controller that is not named here begins with
 /// [`FIRST_OF_ANY`].
-const FIRST: [(&str, u32, f64); 8] = [
+const FIRST: [(&str, u32, f64); 9] = [
     // What a person sets who has thought about it.
     ("fixed", 1_000, 4.0),
     ("aimd", 100, 4.0),
+    ("joint", 100, 4.0),
     // Vector begins with one request in flight, Netflix with 20.
     ("arc", 100, 1.0),
     ("gradient2", 100, 20.0),
@@ -43,6 +44,21 @@ const FIRST: [(&str, u32, f64); 8] = [
 
 /// Size and concurrency of whoever needs no others.
 const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
+
+/// The machines of `joint` that can be left out, to see what each earns: `joint without startup` is a
+/// name like any other.
+pub const MACHINES: [(&str, fn(&mut joint::Parts)); 7] = [
+    ("startup", |parts| parts.startup = false),
+    ("margin", |parts| parts.margin = false),
+    ("rounds", |parts| parts.rounds = false),
+    ("concurrency", |parts| parts.concurrency = false),
+    ("ceiling", |parts| parts.ceiling = false),
+    ("hindsight", |parts| parts.hindsight = false),
+    ("share", |parts| parts.share = false),
+];
+
+/// What the name of `joint` without one of its machines begins with.
+pub const WITHOUT: &str = "joint without ";
 
 /// The names of all that can compete.
 #[must_use]
@@ -66,8 +82,10 @@ impl Contender {
     /// rule, without start-up. Bounds of the scenario that are narrower narrow the first plan.
     #[must_use]
     pub fn by_name(name: &str, scenario: &Scenario) -> Option<Self> {
-        let controller = targeted(ControllerSettings::by_name(name)?, scenario);
-        let known = FIRST.iter().find(|(known, ..)| *known == name);
+        let controller = targeted(settings(name)?, scenario);
+        // Whoever lacks a machine begins like whoever has them all.
+        let like = if name.starts_with(WITHOUT) { "joint" } else { name };
+        let known = FIRST.iter().find(|(known, ..)| *known == like);
         let (size, concurrency) = known.map_or(FIRST_OF_ANY, |(_, size, slots)| (*size, *slots));
         let bounds = scenario.bounds;
         let size = u32::clamp(size, bounds.batch_size_min, bounds.batch_size_max);
@@ -83,15 +101,35 @@ impl Contender {
     }
 }
 
-/// The settings with the scenario's target, where there is one to set.
+/// The settings of that name.
+fn settings(name: &str) -> Option<ControllerSettings> {
+    let Some(machine) = name.strip_prefix(WITHOUT) else {
+        return ControllerSettings::by_name(name);
+    };
+    let (_, leave_out) = MACHINES.iter().find(|(known, _)| *known == machine)?;
+    let mut settings = joint::Settings::default();
+    leave_out(&mut settings.parts);
+    Some(ControllerSettings::Joint(settings))
+}
+
+/// Whether somebody competes under that name.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    settings(name).is_some()
+}
+
+/// The settings with the scenario's target, where there is one to set. Controllers see attempts:
+/// of a target on delivery they get half, the other half is for filling a batch and for waiting.
 fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSettings {
+    let target = match scenario.target.of {
+        Latency::Attempt => scenario.target(),
+        Latency::Delivery => scenario.target() / 2,
+    };
     match settings {
-        ControllerSettings::Aimd(settings) => ControllerSettings::Aimd(aimd::Settings {
-            target: scenario.target(),
-            startup: 1.0,
-            ..settings
-        }),
-        other => other.with_target(scenario.target()),
+        ControllerSettings::Aimd(settings) => {
+            ControllerSettings::Aimd(aimd::Settings { target, startup: 1.0, ..settings })
+        }
+        other => other.with_target(target),
     }
 }
 
@@ -99,4 +137,22 @@ fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSett
 #[must_use]
 pub fn plan(batch_size: u32, concurrency: f64) -> Plan {
     Plan { batch_size, concurrency, pace: None, linger: LINGER, epoch: Epoch::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::random;
+
+    #[test]
+    fn whoever_lacks_a_machine_begins_like_whoever_has_them_all() {
+        let scenario = random::scenario(0);
+        let whole = Contender::by_name("joint", &scenario).unwrap();
+        for (machine, _) in MACHINES {
+            let less = Contender::by_name(&format!("{WITHOUT}{machine}"), &scenario).unwrap();
+            assert_eq!(less.first, whole.first);
+            assert_ne!(less.controller, whole.controller, "{machine}");
+        }
+        assert_eq!(Contender::by_name("joint without wheels", &scenario), None);
+    }
 }

@@ -102,6 +102,10 @@ const fn most(asked: &'static str, floor: f64, aim: f64, unit: Unit) -> Bounds {
 }
 
 impl Bounds {
+    const fn of(self, group: &'static str) -> Self {
+        Self { group, ..self }
+    }
+
     fn judge(self, value: f64, decided_by: &str) -> Verdict {
         let meets = |bound: f64| if self.more { value >= bound } else { value <= bound };
         let grade = match (meets(self.floor), meets(self.aim)) {
@@ -173,6 +177,11 @@ pub fn judge(study: &Study, controller: &str) -> Vec<Verdict> {
             .worst(named(of(Group::Saturated), "step"), |row| after_change(row).map(worst)),
         most("settling after the outage, median", 1.0, 0.5, Unit::Seconds)
             .worst(named(of(Group::Saturated), "outage"), |row| after_change(row).map(median)),
+        most("latency added to an empty pipe, mean", 0.10, 0.05, Unit::Percent)
+            .of("slow sources")
+            .worst(named(of(Group::Source), "source_slow"), |row| added_latency(study, row)),
+        least("slow sources", "after a minute of silence, ÷ oracle", 0.85, 0.95)
+            .worst(named(of(Group::Source), "source_idle"), steady),
         sharers("4 sharers that hear of the queue", 0.93, 0.95)
             .worst(of_sharers("sharers_4"), steady),
         sharers("16 sharers", 0.78, 0.85).worst(of_sharers("sharers_16"), steady),
@@ -209,6 +218,17 @@ fn yardstick<'a>(study: &'a Study, scenario: &str) -> Option<&'a Yardstick> {
 fn changes_capacity(study: &Study, scenario: &str) -> bool {
     yardstick(study, scenario)
         .is_some_and(|yardstick| !yardstick.entry.scenario.backend.capacity.is_empty())
+}
+
+/// By how much more than one item alone the items of a slow source take, as a share.
+fn added_latency(study: &Study, row: &Row) -> Option<f64> {
+    let backend = &yardstick(study, &row.scenario)?.entry.scenario.backend;
+    // Medians; the mean of a lognormal is above its median.
+    let mean = |median_ms: f64, sigma: f64| median_ms * (sigma * sigma / 2.0).exp();
+    let service = backend.fixed_ms + backend.per_item_us / 1e3;
+    let network = backend.network;
+    let empty_ms = mean(service, backend.noise) + mean(network.median_ms, network.sigma);
+    Some(row.mean_seconds? * 1e3 / empty_ms - 1.0)
 }
 
 /// From cold: 300 batches or 2 s, whichever is longer, 4 s over a network of more than 20 ms; the

@@ -33,9 +33,11 @@
 //! | how does a backend behave? | [`backend`]: exact processor sharing, limits, stalls, feedback |
 //! | what would a clairvoyant reach? | [`oracle`], by search in the same simulator, cached |
 //! | which scenarios? | [`selection`]: the suites that ship, random ones, files |
-//! | who is better? | [`mod@suite`], [`table`], [`judge`] |
+//! | who is better? | [`mod@suite`], [`table`], [`league`], [`judge`] |
+//! | what does each machine of `joint` earn? | [`ablation`] |
 //! | why? | [`decisions`], a timeline; [`report`], one HTML page |
 //! | do the claims of others hold? | [`claims`] |
+//! | may I have that backend in real time? | [`live`]: a handler of the library's batcher |
 //!
 //! # Promises
 //!
@@ -44,6 +46,7 @@
 //!   drawn attempt by attempt, so it is the same only as long as they send alike.
 //! - Every item that arrived waits, is in flight, or was delivered.
 
+pub mod ablation;
 pub mod agenda;
 pub mod arrivals;
 pub mod backend;
@@ -53,6 +56,8 @@ pub mod decisions;
 mod fold;
 pub mod judge;
 pub mod lane;
+pub mod league;
+pub mod live;
 pub mod oracle;
 pub mod record;
 pub mod remarks;

@@ -34,7 +34,7 @@ pub struct Bin {
     pub latency_sum_s: f64,
     /// The longest of these latencies, in seconds.
     pub latency_max_s: f64,
-    /// Batch size of the plan at the last answer in the bin; 0 if there was none.
+    /// Batch size of the first lane's plan at its last answer in the bin; 0 if there was none.
     pub batch_size: u32,
     /// Concurrency of that plan.
     pub concurrency: f64,
@@ -77,14 +77,15 @@ impl Record {
         }
     }
 
-    /// An attempt was answered or given up; returns how many items that delivered in time.
+    /// An attempt was answered or given up; returns how many items that delivered in time. `plan` is
+    /// that of the lane whose plan is told.
     pub fn answered(
         &mut self,
         now: Moment,
         sent: Moment,
         outcome: Outcome,
         batch: &[Chunk],
-        plan: &Plan,
+        plan: Option<&Plan>,
     ) -> u64 {
         let latency = now.since(sent);
         self.latency_sum += latency;
@@ -92,7 +93,9 @@ impl Record {
         let Some(bin) = self.bins.get_mut(place) else { return 0 };
         let before = bin.timely;
         bin.attempts += 1;
-        (bin.batch_size, bin.concurrency) = (plan.batch_size, plan.concurrency);
+        if let Some(plan) = plan {
+            (bin.batch_size, bin.concurrency) = (plan.batch_size, plan.concurrency);
+        }
         bin.failed += u32::from(outcome != Outcome::Ok);
         if matches!(outcome, Outcome::Throttled { .. }) {
             bin.throttled += 1;

@@ -29,6 +29,8 @@ pub enum Stream {
     Interruptions,
     /// How the capacity wanders.
     Drift,
+    /// After how much, and for how long, is written back.
+    WriteBack,
 }
 
 /// A stream of random numbers.

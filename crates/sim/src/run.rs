@@ -32,7 +32,7 @@ pub struct Run {
     pub decisions: u64,
     /// The plan in force at the end, of the first lane.
     pub plan: FinalPlan,
-    /// The run over time: all lanes together, with the plan of whichever was answered last.
+    /// The run over time: all lanes together, with the plan of the first.
     pub timeline: Timeline,
     /// Each lane by itself: instance by instance, class by class.
     pub lanes: Vec<LaneRun>,

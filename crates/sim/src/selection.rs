@@ -22,6 +22,10 @@ pub enum Group {
     Measured,
     /// Drawn by chance.
     Random,
+    /// The source is slow, or silent for a while.
+    Source,
+    /// Several classes of operations on one sink.
+    Classes,
     /// What earlier systems claim.
     Claims,
     /// A file of the user's.
@@ -30,12 +34,14 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Random,
         Self::Measured,
         Self::Saturated,
         Self::Arrivals,
+        Self::Source,
         Self::Sharers,
+        Self::Classes,
         Self::Claims,
         Self::Own,
     ];
@@ -49,6 +55,8 @@ impl Group {
             Self::Sharers => "Sharers",
             Self::Measured => "As measured",
             Self::Random => "Random backends",
+            Self::Source => "Slow sources",
+            Self::Classes => "Classes",
             Self::Claims => "Claims",
             Self::Own => "Own scenarios",
         }
@@ -75,6 +83,10 @@ pub enum Suite {
     Measured,
     /// Backends drawn by chance.
     Random,
+    /// Those in which the source is what is slow.
+    Source,
+    /// Those of several classes on one sink.
+    Classes,
     /// Those in which the claims of earlier systems are measured.
     Claims,
     /// All but the claims.
@@ -101,8 +113,8 @@ impl Default for Draw {
 
 impl Suite {
     /// Its names.
-    pub const NAMES: [&'static str; 6] =
-        ["canonical", "sharers", "measured", "random", "claims", "all"];
+    pub const NAMES: [&'static str; 8] =
+        ["canonical", "source", "sharers", "classes", "measured", "random", "claims", "all"];
 
     /// The suite of that name.
     #[must_use]
@@ -112,6 +124,8 @@ impl Suite {
             "sharers" => Some(Self::Sharers),
             "measured" => Some(Self::Measured),
             "random" => Some(Self::Random),
+            "source" => Some(Self::Source),
+            "classes" => Some(Self::Classes),
             "claims" => Some(Self::Claims),
             "all" => Some(Self::All),
             _ => None,
@@ -133,12 +147,15 @@ impl Suite {
                 Ok(saturated.chain(of(Group::Arrivals, canonical::arrivals()?)).collect())
             }
             Self::Sharers => Ok(of(Group::Sharers, canonical::sharers()?).collect()),
+            Self::Source => Ok(of(Group::Source, canonical::source()?).collect()),
+            Self::Classes => Ok(of(Group::Classes, canonical::classes()?).collect()),
             Self::Measured => Ok(of(Group::Measured, canonical::measured()?).collect()),
             Self::Random => Ok(of(Group::Random, draw.scenarios()).collect()),
             Self::Claims => Ok(of(Group::Claims, claims::scenarios()?).collect()),
             Self::All => {
                 let mut all = Vec::new();
-                for suite in [Self::Canonical, Self::Sharers, Self::Measured, Self::Random] {
+                let suites = [Self::Canonical, Self::Source, Self::Sharers, Self::Classes];
+                for suite in suites.into_iter().chain([Self::Measured, Self::Random]) {
                     all.extend(suite.entries(draw)?);
                 }
                 Ok(all)

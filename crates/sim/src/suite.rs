@@ -9,7 +9,7 @@
 use tidegate::{ControllerSettings, SettingError};
 
 use crate::claims;
-use crate::contender::Contender;
+use crate::contender::{self, Contender};
 use crate::fold::{Reference, fold};
 use crate::oracle::{Best, Cache, Effort, Oracle, best_static, questions};
 use crate::row::Row;
@@ -65,12 +65,12 @@ pub enum SuiteError {
     #[error("seeds is 0, but must be at least 1")]
     NoSeeds,
     /// Settings or bounds were refused.
-    #[error("scenario {scenario}: {source}")]
+    #[error("scenario {scenario}: {why}")]
     Setting {
         /// The scenario's name.
         scenario: String,
         /// The field, its value and its bound.
-        source: SettingError,
+        why: SettingError,
     },
 }
 
@@ -92,6 +92,8 @@ pub struct Yardstick {
     pub oracle: Oracle,
     /// The best static plan in hindsight.
     pub hindsight: Best,
+    /// What came of it.
+    pub hindsight_row: Row,
     /// The seed that is most typical for all controllers together.
     pub typical_seed: u64,
 }
@@ -111,8 +113,7 @@ pub fn study(
     if options.seeds == 0 {
         return Err(SuiteError::NoSeeds);
     }
-    if let Some(name) = controllers.iter().find(|name| ControllerSettings::by_name(name).is_none())
-    {
+    if let Some(name) = controllers.iter().find(|name| !contender::is_known(name)) {
         return Err(SuiteError::UnknownController { name: (*name).to_owned() });
     }
     search_oracles(entries, options, progress)?;
@@ -131,6 +132,7 @@ pub fn study(
             entry: entry.clone(),
             oracle: reference.oracle.clone(),
             hindsight: reference.hindsight,
+            hindsight_row: fold(entry, BEST_STATIC, &reference, static_runs),
             typical_seed: typical_for_all(&all),
         });
         let rows = names.iter().zip(&all);
@@ -181,7 +183,7 @@ fn reference(entry: &Entry, options: &Options) -> Result<Reference, SuiteError> 
 }
 
 fn refused(entry: &Entry, source: SettingError) -> SuiteError {
-    SuiteError::Setting { scenario: entry.scenario.name.clone(), source }
+    SuiteError::Setting { scenario: entry.scenario.name.clone(), why: source }
 }
 
 /// The name of the best static plan among the contenders.

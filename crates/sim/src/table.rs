@@ -22,7 +22,7 @@ const HEADS: [&str; 13] = [
 ];
 
 /// Columns that hold words, not numbers.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 12] = [
     "scenario",
     "controller",
     "claim",
@@ -33,6 +33,8 @@ const WORDS: [&str; 10] = [
     "group",
     "asked",
     "decided by",
+    "without",
+    "earns most in",
 ];
 
 /// Writes the rows, a line a scenario and controller.

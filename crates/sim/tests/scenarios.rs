@@ -15,8 +15,9 @@ fn refusal(change: impl Fn(&mut Scenario)) -> String {
 #[test]
 fn every_shipped_file_is_read_and_named_as_its_file() {
     let saturated = canonical::SATURATED.iter().chain(&canonical::ARRIVALS);
+    let source = canonical::SOURCE.iter().chain(&canonical::CLASSES);
     for (name, text) in
-        saturated.chain(&canonical::SHARERS).chain(&canonical::MEASURED).chain(&canonical::CLASSES)
+        saturated.chain(&canonical::SHARERS).chain(&canonical::MEASURED).chain(source)
     {
         assert_eq!(Scenario::from_yaml(text).unwrap().name, *name);
     }
@@ -46,7 +47,8 @@ fn a_number_out_of_its_bounds_is_refused_with_field_value_and_bound() {
     );
     assert_eq!(
         refusal(|scenario| {
-            scenario.arrivals = Arrivals::Spikes { base: 1.0, peak: 2.0, every_s: 5.0, for_s: 6.0 };
+            scenario.arrivals =
+                Arrivals::Spikes { base: 1.0, peak: 2.0, every_s: 5.0, for_s: 6.0, first_s: 0.0 };
         }),
         "scenario pgA: arrivals.for_s is 6, but must be between 0 and 5"
     );

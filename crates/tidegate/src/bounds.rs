@@ -47,9 +47,17 @@ impl Default for Bounds {
 }
 
 /// The least concurrency a plan may have: pauses 99 times as long as an attempt.
+///
+/// ```
+/// assert_eq!(tidegate::bounds::CONCURRENCY_MIN, 0.01);
+/// ```
 pub const CONCURRENCY_MIN: f64 = 0.01;
 
 /// The lowest pace a plan may have, in attempts a second.
+///
+/// ```
+/// assert_eq!(tidegate::bounds::PACE_MIN, 0.001);
+/// ```
 pub const PACE_MIN: f64 = 0.001;
 
 impl Bounds {

@@ -1,6 +1,13 @@
 //! What can be wrong with a setting, and how is it said? Field, value and bound, always.
 
 /// A setting that is refused. Nothing is ever clamped in silence.
+///
+/// ```
+/// use tidegate::SettingError;
+///
+/// let error = SettingError::new("linger", "2h", "at most 1h");
+/// assert_eq!(error.to_string(), "linger is 2h, but must be at most 1h");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} is {value}, but must be {bound}")]
 pub struct SettingError {

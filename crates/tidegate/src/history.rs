@@ -5,6 +5,13 @@ use std::collections::VecDeque;
 use crate::Decision;
 
 /// The most recent decisions, oldest first.
+///
+/// ```
+/// use tidegate::history::History;
+///
+/// let history = History::new(100);
+/// assert_eq!((history.total(), history.iter().len()), (0, 0));
+/// ```
 #[derive(Debug, Clone)]
 pub struct History {
     kept: VecDeque<Decision>,

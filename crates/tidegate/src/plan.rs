@@ -7,6 +7,12 @@ use crate::Moment;
 
 /// Which plan an attempt belongs to. A controller raises it when samples of the old plan must not
 /// be mistaken for samples of the new one (another arm of a search).
+///
+/// ```
+/// use tidegate::Epoch;
+///
+/// assert_eq!(Epoch(1).next(), Epoch(2));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Epoch(pub u64);
@@ -20,6 +26,20 @@ impl Epoch {
 }
 
 /// How much goes to the backend at once, and when.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidegate::{Epoch, Plan};
+///
+/// let plan = Plan {
+///     batch_size: 100,
+///     concurrency: 2.5,
+///     pace: None,
+///     linger: Duration::from_millis(5),
+///     epoch: Epoch(0),
+/// };
+/// assert!(plan.same_terms(&Plan { epoch: Epoch(1), ..plan }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Plan {
@@ -45,6 +65,19 @@ impl Plan {
 }
 
 /// A plan that a controller asks for, and why.
+///
+/// ```
+/// use tidegate::{Change, Epoch, Plan};
+/// # use std::time::Duration;
+/// # let plan = Plan { batch_size: 100, concurrency: 1.0, pace: None, linger: Duration::ZERO,
+/// #     epoch: Epoch(0) };
+///
+/// let change = Change {
+///     plan: Plan { batch_size: 200, ..plan },
+///     reason: "latency 12 ms is far below its target".into(),
+/// };
+/// assert_eq!(change.plan.batch_size, 200);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The plan it wants.
@@ -54,6 +87,14 @@ pub struct Change {
 }
 
 /// A change of plan that took effect.
+///
+/// ```
+/// use tidegate::Decision;
+///
+/// fn log(decision: &Decision) -> String {
+///     format!("{}: size {} because {}", decision.by, decision.to.batch_size, decision.reason)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Decision {

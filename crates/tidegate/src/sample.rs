@@ -5,6 +5,21 @@ use std::time::Duration;
 use crate::{Epoch, Feedback, Moment};
 
 /// An attempt that is leaving.
+///
+/// ```
+/// use tidegate::{Epoch, Moment, Sent};
+///
+/// let sent = Sent {
+///     at: Moment::ZERO,
+///     epoch: Epoch(0),
+///     target: 100,
+///     items: 100,
+///     bytes: 20_000,
+///     in_flight: 1,
+///     full: true,
+/// };
+/// assert_eq!(sent.items, sent.target);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
     /// When it leaves.
@@ -25,6 +40,16 @@ pub struct Sent {
 }
 
 /// What came of an attempt: a sample.
+///
+/// ```
+/// use tidegate::{Outcome, Sample};
+///
+/// /// Items a second of one attempt that was delivered.
+/// fn rate(sample: &Sample) -> Option<f64> {
+///     let items = f64::from(sample.sent.items);
+///     (sample.outcome == Outcome::Ok).then(|| items / sample.latency.as_secs_f64())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The attempt as it left.
@@ -44,6 +69,14 @@ pub struct Sample {
 }
 
 /// What a backend answered to an attempt.
+///
+/// ```
+/// use tidegate::Outcome;
+///
+/// assert_eq!(Outcome::Partial { delivered: 3 }.delivered(10), 3);
+/// assert!(Outcome::Overloaded.is_retryable() && !Outcome::Rejected.is_retryable());
+/// assert_eq!(Outcome::TimedOut.label(), "timed_out");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -11,7 +11,7 @@ mod validate;
 use std::process::ExitCode;
 
 use crate::args::{Cli, Command};
-use crate::demo;
+use crate::{demo, top};
 
 /// Does what was asked.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -20,6 +20,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Validate(args) => validate::run(&args),
         Command::Schema => schema::run(),
         Command::Dlq(args) => dlq::run(&args),
+        Command::Top(args) => top::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Load(args) => load::run(&args),
         Command::Demo(args) => demo::run(&args),

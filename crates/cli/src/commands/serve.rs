@@ -1,28 +1,32 @@
 //! `tidegate serve`: the server, until it is asked to stop.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use tidegate_server::Server;
-use tidegate_server::config::{self, Config, Overrides, Source};
+use tidegate_server::config::{self, Config, Loaded, Overrides, Source};
 use tidegate_server::telemetry::logs;
+use tidegate_server::{Extras, Server};
 
 use super::{environment, runtime, stop_requested};
 use crate::args::{LogFormat, ServeArgs};
+use crate::race::Races;
 
 pub(super) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let source = args.config.as_deref().map_or(Source::Defaults, Source::File);
     let overrides = Overrides { listen: args.listen, data_dir: args.data_dir };
-    let config = Config::load(source, &overrides, &environment)?.config;
+    let Loaded { config, origins } = Config::load(source, &overrides, &environment)?;
+    let file = args.config.as_deref().map(|path| path.display().to_string());
+    let extras = Extras { origins, file, simulator: Some(Arc::new(Races)) };
     let format = match (args.log_format, config.log.format) {
         (Some(LogFormat::Text), _) | (None, config::LogFormat::Text) => logs::Format::Text,
         (Some(LogFormat::Json), _) | (None, config::LogFormat::Json) => logs::Format::Json,
     };
     logs::init(config.log.level.as_str(), format);
-    runtime()?.block_on(serve(&config))
+    runtime()?.block_on(serve(&config, extras))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    let server = Server::start(config).await?;
+async fn serve(config: &Config, extras: Extras) -> anyhow::Result<ExitCode> {
+    let server = Server::start_with(config, extras).await?;
     tracing::info!(
         address = %server.address(),
         data_dir = %config.data_dir.display(),

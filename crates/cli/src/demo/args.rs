@@ -8,6 +8,13 @@ use tidegate_load::{Format, Pattern, units};
 /// The flags of `tidegate demo`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DemoArgs {
+    /// Who takes the batches: a real SQLite with a neighbour, or a backend of the simulator in real
+    /// time, which needs neither server nor disk
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) backend: Backend,
+    /// What the simulated backend is busy with besides our batches [default: spikes]
+    #[arg(long, value_enum)]
+    pub(super) backend_pattern: Option<BackendPattern>,
     /// Events of the first part in all, such as 500k [default: 25 seconds of --rate]
     #[arg(long, value_name = "N", value_parser = units::count)]
     pub(super) events: Option<u64>,
@@ -61,12 +68,38 @@ pub(crate) struct DemoArgs {
     pub(super) format: Format,
 }
 
+/// Who takes the batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Backend {
+    /// A real database behind a real server
+    #[default]
+    Sqlite,
+    /// A backend of the simulator, in real time
+    Simulated,
+}
+
+/// What the simulated backend is busy with besides our batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum BackendPattern {
+    /// A third of its capacity, always
+    Constant,
+    /// From a twentieth to three quarters and back, in waves
+    Sine,
+    /// Four fifths for a while, again and again
+    #[default]
+    Spikes,
+    /// From nothing to three quarters
+    Gradual,
+}
+
 /// Who finds the batch size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(super) enum Controller {
-    /// Steps up while full batches meet the target, a tenth down when not
+    /// By what full batches take and deliver: the server's default
     #[default]
+    Joint,
+    /// Steps up while full batches meet the target, a tenth down when not
     Aimd,
     /// By the load of the backend and the host
     LoadScore,
@@ -78,6 +111,7 @@ impl Controller {
     /// Its name in a configuration.
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Joint => "joint",
             Self::Aimd => "aimd",
             Self::LoadScore => "load_score",
             Self::Fixed => "fixed",

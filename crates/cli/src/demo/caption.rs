@@ -35,7 +35,7 @@ pub(super) fn caption(story: &Story) -> String {
 fn chooser(story: &Story) -> String {
     let target = words::ms(story.target_ms);
     match story.controller {
-        Controller::Aimd => format!(
+        Controller::Joint | Controller::Aimd => format!(
             "Nobody chose its size: it grows while full batches stay under {target}, and shrinks \
              when they do not."
         ),

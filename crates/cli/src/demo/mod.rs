@@ -19,6 +19,7 @@
 //! | How does that look? | `view`, `chart` and `caption` on a terminal, `plain` elsewhere, `screen` decides |
 //! | How do fixed sizes fare? | `compare`, `table`, `verdict` |
 //! | What is told at the end? | `report` |
+//! | And without a database? | `simulated`: the library against a simulated backend |
 
 mod args;
 mod caption;
@@ -35,6 +36,7 @@ mod report;
 mod run;
 mod screen;
 mod setup;
+mod simulated;
 mod slots;
 mod stop;
 mod story;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tidegate_load::Format;
 
-use super::args::DemoArgs;
+use super::args::{Backend, DemoArgs};
 use super::compare;
 use super::error::DemoError;
 use super::plan::Plan;
 use super::report::{self, Kept, Report};
 use super::setup::{self, Contender};
+use super::simulated;
 use super::stop::Stop;
 use super::table::{self, Row};
 use super::verdict::verdict;
@@ -35,6 +36,13 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn demo(args: &DemoArgs) -> Result<(), DemoError> {
+    if args.backend == Backend::Simulated {
+        return simulated::run(args);
+    }
+    if args.backend_pattern.is_some() {
+        let why = "--backend-pattern is of the simulated backend: add --backend simulated";
+        return Err(DemoError::Flags(vec![why.to_owned()]));
+    }
     let mut refused = setup::refused(args);
     let plan = match Plan::new(args) {
         Ok(plan) if refused.is_empty() => plan,

@@ -28,7 +28,9 @@ impl Contender {
     /// The plan that was asked for.
     pub(super) const fn asked(args: &DemoArgs) -> Self {
         match args.controller {
-            Controller::Aimd | Controller::LoadScore => Self::Chosen("adaptive"),
+            Controller::Joint | Controller::Aimd | Controller::LoadScore => {
+                Self::Chosen("adaptive")
+            }
             Controller::Fixed => Self::Chosen("yours"),
         }
     }

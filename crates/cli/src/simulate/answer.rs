@@ -3,8 +3,11 @@
 use std::io::Write;
 
 use serde_json::{Value, json};
+use tidegate_sim::contender::WITHOUT;
 use tidegate_sim::suite::{self, Study, Yardstick};
-use tidegate_sim::{Contender, Group, Run, claims, decisions, judge, report, table};
+use tidegate_sim::{
+    Contender, Group, Run, ablation, claims, decisions, judge, league, report, table,
+};
 
 use super::args::{Format, SimulateArgs};
 use super::error::SimulateError;
@@ -17,13 +20,14 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     if let Some(path) = &args.report {
-        let page = report::page(study, &question.controllers, &question.options)?;
+        let page = report::page(study, &question.names(), &question.options)?;
         std::fs::write(path, page)
             .map_err(|source| SimulateError::Report { path: path.clone(), source })?;
     }
     match args.format {
         Format::Json => json(args, question, study, out),
         Format::Table => text(args, question, study, out),
+        Format::League => league(question, study, out),
     }
 }
 
@@ -43,6 +47,19 @@ fn json(
         }
     }
     Ok(writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?)
+}
+
+fn league(question: &Question, study: &Study, out: &mut impl Write) -> anyhow::Result<()> {
+    league::write(out, study, &question.names())?;
+    if study.rows.iter().any(|row| row.group == Group::Claims) {
+        writeln!(out)?;
+        claims::write(out, study)?;
+    }
+    if question.controllers.iter().any(|name| name.starts_with(WITHOUT)) {
+        writeln!(out)?;
+        ablation::write(out, study)?;
+    }
+    Ok(())
 }
 
 fn text(
@@ -68,11 +85,11 @@ fn text(
         table::write(out, &rows)?;
         if group == Group::Claims {
             writeln!(out)?;
-            claims::write(out, &rows)?;
+            claims::write(out, study)?;
         }
         first = false;
     }
-    judge::write(out, study, &question.controllers)?;
+    judge::write(out, study, &question.names())?;
     if args.timeline {
         for (yardstick, contender, run) in typical(question, study)? {
             writeln!(out)?;
@@ -91,7 +108,7 @@ fn typical<'a>(
 ) -> anyhow::Result<Vec<(&'a Yardstick, Contender, Run)>> {
     let mut runs = Vec::new();
     for yardstick in &study.yardsticks {
-        for contender in suite::field(&yardstick.entry, &question.controllers) {
+        for contender in suite::field(&yardstick.entry, &question.names()) {
             let run = suite::play(&yardstick.entry.scenario, &contender, yardstick.typical_seed)?;
             runs.push((yardstick, contender, run));
         }

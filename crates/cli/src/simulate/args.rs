@@ -12,13 +12,19 @@ pub(crate) struct SimulateArgs {
     /// suite
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Scenarios that ship: canonical, sharers, measured, random, claims, or all (but the claims)
+    /// Scenarios that ship: canonical, source, sharers, classes, measured, random, claims, or all (but
+    /// the claims)
     #[arg(long, value_name = "SUITE")]
     pub(crate) suite: Option<String>,
     /// Only these scenarios of the suite
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(crate) scenario: Vec<String>,
-    /// Who is to find the plan; several, or all [default: the one that the server uses by default]
+    /// What was recorded: arrivals of a server, which become the source, or attempts of a real
+    /// backend, which become the backend; of pgA, or of the scenarios that are named
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Who is to find the plan; several, all, or machines (joint, and joint without each of its
+    /// machines) [default: the one that the server uses by default]
     #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
     pub(crate) controller: Vec<String>,
     /// Runs of each scenario and controller, 1 to 10000
@@ -65,6 +71,8 @@ pub(crate) enum Format {
     /// For people, as Markdown.
     #[default]
     Table,
+    /// For people, as Markdown: who leads in each group, a line a controller.
+    League,
     /// An array of objects, one a scenario and controller.
     Json,
 }

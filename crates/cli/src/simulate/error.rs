@@ -43,12 +43,28 @@ pub(crate) enum SimulateError {
         known: String,
     },
     /// A file that is no scenario.
-    #[error("{}: {source}; `tidegate simulate --schema` says what a scenario is made of", path.display())]
+    #[error("{}: {why}; `tidegate simulate --schema` says what a scenario is made of", path.display())]
     Scenario {
         /// The file.
         path: PathBuf,
         /// What is wrong, and where.
-        source: ScenarioError,
+        why: ScenarioError,
+    },
+    /// A recording that cannot be read.
+    #[error("cannot read the recording {}: {source}; give the path of a file that `recording.arrivals` named, or of a trace of attempts", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file that is no recording.
+    #[error("{}: {why}; a recording of arrivals begins with `{}`, a trace of attempts with `# version=1`", path.display(), tidegate::recording::FORMAT)]
+    Replay {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        why: ScenarioError,
     },
     /// Two scenarios of one name.
     #[error("two scenarios have the name {name}; give one of them another `name`")]

@@ -9,7 +9,9 @@ pub(super) fn write(out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "Suites and their scenarios (--suite, --scenario)\n")?;
     for (name, what) in [
         ("canonical", "those that everyone quotes: saturated, and arrivals on pgA"),
+        ("source", "a source that is slow, or silent for a minute"),
         ("sharers", "many instances on one backend"),
+        ("classes", "operations of very different cost on one sink"),
         ("measured", "fitted to what real backends did"),
         ("random", "backends drawn by chance; --random-seed draws others"),
         ("claims", "those in which the claims of earlier systems are measured"),
@@ -23,7 +25,10 @@ pub(super) fn write(out: &mut impl Write) -> anyhow::Result<()> {
         }
     }
     writeln!(out, "  {:10} all of these but the claims", "all")?;
-    writeln!(out, "\nControllers (--controller)\n")?;
+    writeln!(
+        out,
+        "\nControllers (--controller; machines: joint, and joint without each of its machines)\n"
+    )?;
     for name in contender::names() {
         let default = if *name == contender::default_name() { "  (the default)" } else { "" };
         writeln!(out, "  {name}{default}")?;

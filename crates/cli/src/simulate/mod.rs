@@ -39,8 +39,7 @@ pub(crate) fn run(
     let question = Question::new(args, environment)?;
     let bar = Bar::new(args.quiet);
     let told = |progress| bar.tell(progress);
-    let study =
-        tidegate_sim::study(&question.entries, &question.controllers, &question.options, &told);
+    let study = tidegate_sim::study(&question.entries, &question.names(), &question.options, &told);
     bar.finish();
     let study = study.map_err(SimulateError::Suite)?;
     answer::write(args, &question, &study, out)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tidegate_sim::oracle::{Cache, Effort};
 use tidegate_sim::selection::{Draw, Entry, Suite};
 use tidegate_sim::suite::Options;
-use tidegate_sim::{Scenario, contender};
+use tidegate_sim::{Scenario, ablation, contender};
 
 use super::args::SimulateArgs;
 use super::error::SimulateError;
@@ -15,12 +15,17 @@ pub(crate) struct Question {
     /// The scenarios, each with its group.
     pub(crate) entries: Vec<Entry>,
     /// The controllers.
-    pub(crate) controllers: Vec<&'static str>,
+    pub(crate) controllers: Vec<String>,
     /// Seeds, threads and where oracles are kept.
     pub(crate) options: Options,
 }
 
 impl Question {
+    /// The names of the controllers.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.controllers.iter().map(String::as_str).collect()
+    }
+
     /// What the flags ask for.
     pub(crate) fn new(
         args: &SimulateArgs,
@@ -70,21 +75,26 @@ fn split(typed: &[String]) -> (Vec<&str>, Vec<&str>) {
     (names, files)
 }
 
-fn controllers(typed: &[&str]) -> Result<Vec<&'static str>, SimulateError> {
+fn controllers(typed: &[&str]) -> Result<Vec<String>, SimulateError> {
     let known = contender::names();
     if typed.is_empty() {
-        return Ok(vec![contender::default_name()]);
+        return Ok(vec![contender::default_name().to_owned()]);
     }
-    if typed.contains(&"all") {
-        return Ok(known.to_vec());
-    }
-    let mut found = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     for name in typed {
-        let all: Vec<&str> = known.iter().copied().chain(["all"]).collect();
-        let same = known.iter().copied().find(|known| known == name);
-        let name = same.ok_or_else(|| unknown("--controller", name, &all))?;
-        if !found.contains(&name) {
-            found.push(name);
+        let meant = match *name {
+            "all" => known.iter().map(|&name| name.to_owned()).collect(),
+            "machines" => ablation::names(),
+            name if contender::is_known(name) => vec![name.to_owned()],
+            name => {
+                let all: Vec<&str> = known.iter().copied().chain(["all", "machines"]).collect();
+                return Err(unknown("--controller", name, &all));
+            }
+        };
+        for name in meant {
+            if !found.contains(&name) {
+                found.push(name);
+            }
         }
     }
     Ok(found)
@@ -92,6 +102,10 @@ fn controllers(typed: &[&str]) -> Result<Vec<&'static str>, SimulateError> {
 
 fn entries(args: &SimulateArgs, files: &[&Path], draw: Draw) -> Result<Vec<Entry>, SimulateError> {
     let suite = match &args.suite {
+        // What is replayed needs one backend, or one source.
+        None if files.is_empty() && args.replay.is_some() && args.scenario.is_empty() => {
+            return replayed(vec![pg_a()?], args);
+        }
         None if files.is_empty() => Some(Suite::Canonical),
         None => None,
         Some(name) => {
@@ -115,7 +129,31 @@ fn entries(args: &SimulateArgs, files: &[&Path], draw: Draw) -> Result<Vec<Entry
             return Err(SimulateError::Twice { name: name(entry) });
         }
     }
-    Ok(entries)
+    replayed(entries, args)
+}
+
+/// The scenario that stands for any database.
+fn pg_a() -> Result<Entry, SimulateError> {
+    let entries = Suite::Canonical.entries(Draw::default()).map_err(SimulateError::Shipped)?;
+    let found = entries.into_iter().find(|entry| entry.scenario.name == "pgA");
+    found.ok_or_else(|| unknown("--scenario", "pgA", &[]))
+}
+
+/// The scenarios with what was recorded, if something is to be replayed.
+fn replayed(entries: Vec<Entry>, args: &SimulateArgs) -> Result<Vec<Entry>, SimulateError> {
+    let Some(path) = &args.replay else { return Ok(entries) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| SimulateError::Recording { path: path.clone(), source })?;
+    let arrivals = text.starts_with(tidegate::recording::FORMAT);
+    let replay = |entry: Entry| {
+        let scenario = if arrivals {
+            entry.scenario.replaying(&text, false)
+        } else {
+            entry.scenario.behaving(&text)
+        };
+        scenario.map(Entry::own).map_err(|why| SimulateError::Replay { path: path.clone(), why })
+    };
+    entries.into_iter().map(replay).collect()
 }
 
 fn only(entries: Vec<Entry>, names: &[String]) -> Result<Vec<Entry>, SimulateError> {
@@ -132,8 +170,7 @@ fn read(path: &Path) -> Result<Scenario, SimulateError> {
         source,
         known: Suite::NAMES.join(", "),
     })?;
-    Scenario::from_yaml(&text)
-        .map_err(|source| SimulateError::Scenario { path: path.to_owned(), source })
+    Scenario::from_yaml(&text).map_err(|why| SimulateError::Scenario { path: path.to_owned(), why })
 }
 
 /// Beyond this likeness (0 to 1) a name was probably meant.

@@ -177,7 +177,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
+    pub fn read(mut response: ureq::http::Response<ureq::Body>) -> Self {
         let retry_after = response.headers().get("retry-after");
         let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
         let mut body = String::new();

@@ -1,6 +1,7 @@
 //! Why did a server not begin, or not go on?
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::dead_letters::StoreError;
 use crate::http::tls::TlsError;
@@ -44,6 +45,17 @@ pub enum StartError {
     Listen {
         /// The address.
         address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Arrivals cannot be recorded.
+    #[error(
+        "recording.arrivals {}: {source}: name a file in a directory that can be written, or null",
+        path.display()
+    )]
+    Recording {
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },

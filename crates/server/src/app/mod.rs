@@ -26,12 +26,17 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Origins};
 use crate::dead_letters::replay::Replay;
 use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door, listener};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
+use crate::lane::outage::Outage;
+use crate::lane::shared::Shared;
+use crate::live;
+use crate::recording::Recording;
+use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
@@ -52,7 +57,26 @@ pub struct Server {
     journal_failed: watch::Receiver<Option<String>>,
     sampler: tokio::task::JoinHandle<()>,
     shares: tokio::task::JoinHandle<()>,
+    watch: tokio::task::JoinHandle<()>,
     reprocess: JoinSet<()>,
+}
+
+/// What a server is given besides its configuration.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Who chose what in the configuration, to be shown.
+    pub origins: Origins,
+    /// The configuration file, to be shown.
+    pub file: Option<String>,
+    /// What races controllers in virtual time; none answers so.
+    pub simulator: Option<Arc<dyn Simulator>>,
+}
+
+impl Extras {
+    fn settings(&self, config: &Config) -> live::contract::Settings {
+        let loaded = Loaded { config: config.clone(), origins: self.origins.clone() };
+        live::set::settings(&loaded, self.file.clone())
+    }
 }
 
 impl std::fmt::Debug for Server {
@@ -68,6 +92,15 @@ impl Server {
     ///
     /// [`StartError`] says which part cannot be used as it is, and what to do.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, Extras::default()).await
+    }
+
+    /// The same, with what a configuration does not say.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn start_with(config: &Config, extras: Extras) -> Result<Self, StartError> {
         let clock = Clock::start();
         let tls = http::tls::acceptor(&config.http.tls)?;
         let journal = journal::open(config)?;
@@ -92,7 +125,9 @@ impl Server {
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
-        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock);
+        let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
+        let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
+            .with_recording(recording(config, clock)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -101,6 +136,8 @@ impl Server {
             outages: parts.outages,
             replay: Arc::new(replay),
             sampled: Sampled::default(),
+            live: hub,
+            races: Arc::new(Races::new(extras.simulator, clock)),
             draining: AtomicBool::new(false),
         });
         let plan = config.dead_letters.reprocess.plan();
@@ -113,12 +150,14 @@ impl Server {
             address,
             listener,
             tls,
-            limits: listener::Limits {
-                connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
-                header_timeout: config.http.header_timeout.duration(),
-            },
+            limits: connection_limits(config),
             drain_timeout: config.drain_timeout.duration(),
-            sampler: tokio::spawn(sampler::sample(Arc::clone(&status), host)),
+            sampler: tokio::spawn(sampler::sample(
+                Arc::clone(&status),
+                host,
+                config.data_dir.clone(),
+            )),
+            watch: tokio::spawn(live::hub::watch(Arc::clone(&status))),
             shares: tokio::spawn(shares.watch(
                 status.journal.clone(),
                 Arc::clone(&status.door),
@@ -159,6 +198,9 @@ impl Server {
         tracing::info!("stopping: delivering what is left");
         self.status.draining.store(true, Ordering::Relaxed);
         stopping.send_replace(true);
+        // Streams never end by themselves, and connections are waited for.
+        self.status.live.close();
+        self.status.races.close();
         let drained = tokio::time::timeout(self.drain_timeout, async {
             // A task that was not aborted and cannot panic ends well.
             let _ = served.await;
@@ -181,8 +223,12 @@ impl Server {
             sink.close().await;
         }
         self.status.replay.letters.close().await;
+        if let Some(recording) = &self.status.door.recording {
+            recording.finish();
+        }
         self.sampler.abort();
         self.shares.abort();
+        self.watch.abort();
         if let Err(error) = self.status.journal.close().await {
             tracing::error!(%error, "acknowledged events are safe if durability is `fsync`");
         }
@@ -214,6 +260,42 @@ async fn failed(journal: &mut watch::Receiver<Option<String>>) -> String {
         Ok(why) => why.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
     }
+}
+
+/// What watchers share, of a server that begins.
+fn hub(
+    config: &Config,
+    extras: &Extras,
+    clock: Clock,
+    journal: &Journal,
+    (lanes, outages): (&[Arc<Shared>], &[Arc<Outage>]),
+) -> Result<live::Hub, StartError> {
+    let number = getrandom::u64().map_err(|error| StartError::Random(error.to_string()))?;
+    let beginning = live::Beginning {
+        config,
+        settings: extras.settings(config),
+        run: number >> 16,
+        has_simulator: extras.simulator.is_some(),
+        clock,
+        journal,
+        lanes,
+        outages,
+    };
+    Ok(beginning.hub())
+}
+
+fn connection_limits(config: &Config) -> listener::Limits {
+    listener::Limits {
+        connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
+        header_timeout: config.http.header_timeout.duration(),
+    }
+}
+
+/// The recording of arrivals that was asked for.
+fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
+    let Some(path) = &config.recording.arrivals else { return Ok(None) };
+    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
 }
 
 fn letter_limits(config: &Config) -> Limits {

@@ -21,7 +21,7 @@ use super::units::Span;
 /// its defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case")]
-#[schemars(transform = schema::tagged("aimd"), transform = schema::allow_bare_name)]
+#[schemars(transform = schema::tagged("joint"), transform = schema::allow_bare_name)]
 pub enum ControllerConfig {
     /// Batch size and concurrency together, from what full batches take under the `target`.
     Joint(JointConfig),
@@ -71,7 +71,7 @@ pub struct AimdConfig {
 
 impl Default for ControllerConfig {
     fn default() -> Self {
-        Self::Aimd(AimdConfig::default())
+        Self::Joint(JointConfig::default())
     }
 }
 
@@ -227,10 +227,10 @@ impl Leaf for Name {
 }
 
 impl Section for ControllerConfig {
-    /// Without a name the settings are those of `aimd`, the default: what a group that was not
+    /// Without a name the settings are those of `joint`, the default: what a group that was not
     /// mentioned held before does not linger in one that is.
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let mut name = Name("aimd");
+        let mut name = Name("joint");
         fields.leaf("name", &mut name);
         *self = Self::by_name(name.0).unwrap_or_default();
         match self {

@@ -125,6 +125,12 @@ pub(super) const REPROCESS_ATTEMPTS: Limit<u32> = limit(3, 1, 1000);
 pub(super) const DEAD_LETTER_BYTES: Limit<ByteSize> =
     limit(ByteSize::gib(1), ByteSize::kib(64), ByteSize::gib(1024));
 
+pub(super) const RECORDING_BYTES: Limit<ByteSize> =
+    limit(ByteSize::mib(64), ByteSize::kib(64), ByteSize::gib(1));
+/// Each open page is one watcher, and each has a connection.
+pub(super) const WATCHERS: Limit<u32> = limit(64, 1, 10_000);
+pub(super) const MASKED_MAX: usize = 64;
+
 pub(super) const DRAIN_TIMEOUT: Limit<Span> = limit(Span::secs(30), Span::ms(0), Span::secs(3600));
 
 /// A configuration is a few hundred lines; what is larger is some other file.

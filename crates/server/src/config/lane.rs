@@ -49,7 +49,7 @@ pub struct LaneConfig {
     pub weight: f64,
     /// What is done when a batch is not taken.
     pub retry: RetryConfig,
-    /// Who finds the batch size. Default aimd.
+    /// Who finds the batch size. Default joint.
     pub controller: ControllerConfig,
 }
 

@@ -19,6 +19,7 @@ mod breaker;
 mod check;
 mod class;
 mod controller;
+mod dashboard;
 mod dead_letters;
 mod defaults;
 mod env;
@@ -38,6 +39,7 @@ mod log;
 mod origin;
 mod postgres;
 mod read;
+mod recording;
 mod retry;
 mod route;
 mod schema;
@@ -59,6 +61,7 @@ use serde::Serialize;
 pub use breaker::BreakerConfig;
 pub use class::{ClassBatchSize, ClassConfig};
 pub use controller::{AimdConfig, ControllerConfig};
+pub use dashboard::DashboardConfig;
 pub use dead_letters::{DeadLettersConfig, LetterKind, ReprocessConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
@@ -76,6 +79,7 @@ pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
 pub use postgres::{OnConflict, PostgresConfig, SslMode, SynchronousCommit};
+pub use recording::RecordingConfig;
 pub use retry::{ClassRetry, RetryConfig, Treatment};
 pub use route::{RenameConfig, StepConfig, TestConfig, WhenConfig};
 pub use schema::schema;
@@ -123,8 +127,12 @@ pub struct Config {
     pub sinks: BTreeMap<String, SinkConfig>,
     /// The items that were given up.
     pub dead_letters: DeadLettersConfig,
+    /// The pages, and what they show.
+    pub dashboard: DashboardConfig,
     /// How long to wait for batches in flight when the server ends, up to 1 h. Default 30 s.
     pub drain_timeout: Span,
+    /// Whether arrivals are recorded, for the simulator.
+    pub recording: RecordingConfig,
     /// The server's own log, on stderr.
     pub log: LogConfig,
 }
@@ -138,7 +146,9 @@ impl Default for Config {
             classes: BTreeMap::new(),
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
             dead_letters: DeadLettersConfig::default(),
+            dashboard: DashboardConfig::default(),
             drain_timeout: defaults::DRAIN_TIMEOUT.default,
+            recording: RecordingConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -171,15 +181,27 @@ impl Config {
 
 impl Section for Config {
     fn fields(&mut self, fields: &mut Fields<'_>) {
-        let Self { data_dir, http, journal, classes, sinks, dead_letters, drain_timeout, log } =
-            self;
+        let Self {
+            data_dir,
+            http,
+            journal,
+            classes,
+            sinks,
+            dead_letters,
+            dashboard,
+            drain_timeout,
+            recording,
+            log,
+        } = self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
         fields.section("journal", journal);
         fields.named("classes", classes);
         fields.named("sinks", sinks);
         fields.section("dead_letters", dead_letters);
+        fields.section("dashboard", dashboard);
         fields.leaf("drain_timeout", drain_timeout);
+        fields.section("recording", recording);
         fields.section("log", log);
     }
 }

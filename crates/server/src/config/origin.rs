@@ -40,6 +40,12 @@ impl Origins {
         self.0.get(path).map_or(Origin::Default, |(origin, _)| *origin)
     }
 
+    /// The line of the file where the setting at `path` stands, if the file chose it.
+    #[must_use]
+    pub fn line(&self, path: &str) -> Option<usize> {
+        self.0.get(path).and_then(|(_, place)| place.map(|place| place.line))
+    }
+
     /// Where in the file the setting at `path` stands, or else the group it belongs to, unless a
     /// flag took its place.
     pub(super) fn place(&self, path: &str) -> Option<Place> {

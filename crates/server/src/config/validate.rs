@@ -24,11 +24,13 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     config.http.check(check);
     config.journal.check(check);
     config.dead_letters.check(check);
+    config.dashboard.check(check);
     // A request is one frame of the journal, and a frame lies in one segment.
     check.at_most(
         ("http.decompressed_bytes_max", config.http.decompressed_bytes_max),
         ("journal.segment_bytes", config.journal.segment_bytes),
     );
+    config.recording.check(check);
     check.within("drain_timeout", config.drain_timeout, defaults::DRAIN_TIMEOUT);
     names(config, check);
     files(config, check);
@@ -155,8 +157,8 @@ fn refused(lane: &LaneConfig, kind: &SinkKind, event_bytes_max: ByteSize) -> Vec
     let mut found = Vec::new();
     let mut errors = plan_errors(lane.bounds(kind.concurrency_max()), lane.first_plan());
     // The target is checked whether the chosen controller looks at it or not.
-    let aimd = ControllerConfig::default();
-    errors.extend(aimd.refused(lane.target));
+    let default = ControllerConfig::default();
+    errors.extend(default.refused(lane.target));
     errors.extend(lane.controller.refused(defaults::TARGET));
     for error in errors {
         let refused = translated(lane, error);

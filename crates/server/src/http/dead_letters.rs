@@ -32,6 +32,7 @@ use super::{Door, body};
 use crate::dead_letters::event::{self, NotOne};
 use crate::dead_letters::letter::Kind;
 use crate::dead_letters::{Filter, Record, StoreError};
+use crate::live::mask;
 use crate::status::Status;
 
 /// Letters on a page, unless another number is asked for.
@@ -163,11 +164,18 @@ fn shown(letter: &Record) -> Value {
     })
 }
 
+impl Desk {
+    /// The event of a letter, without the values of masked fields.
+    fn event(&self, letter: &Record) -> String {
+        mask::masked(&letter.event, self.status.live.masked_fields())
+    }
+}
+
 /// The text of a letter as one JSON object.
-fn text(letter: &Record) -> String {
+fn text(desk: &Desk, letter: &Record) -> String {
     let mut text = shown(letter).to_string();
     text.pop();
-    let event = RawValue::from_string(letter.event.clone());
+    let event = RawValue::from_string(desk.event(letter));
     let event = event.map_or_else(|_| "null".to_owned(), |event| event.get().to_owned());
     text + ",\"event\":" + &event + "}"
 }
@@ -217,7 +225,7 @@ pub(super) async fn export(State(desk): State<Desk>, query: Asked) -> Result<Res
     let query = LettersQuery::of(query)?;
     let (found, next) = page(&desk, &query).await?;
     let lines = found.iter().map(|letter| {
-        let line = if query.events { letter.event.clone() } else { text(letter) };
+        let line = if query.events { desk.event(letter) } else { text(&desk, letter) };
         line + "\n"
     });
     let lines: String = lines.collect();
@@ -234,7 +242,16 @@ pub(super) async fn show(
     Path(id): Path<i64>,
 ) -> Result<Response, Problem> {
     let letter = desk.status.replay.letters.get(id).await?.ok_or(Problem::Unknown(id))?;
-    Ok(json_text(text(&letter)))
+    Ok(json_text(text(&desk, &letter)))
+}
+
+/// The event that came back, with what it was where it is still masked.
+fn unmasked(desk: &Desk, body: &[u8], letter: &Record) -> Vec<u8> {
+    let names = desk.status.live.masked_fields();
+    match std::str::from_utf8(body) {
+        Ok(text) if !names.is_empty() => mask::unmasked(text, &letter.event, names).into_bytes(),
+        _ => body.to_vec(),
+    }
 }
 
 /// `PUT /api/dead-letters/{id}`.
@@ -250,6 +267,7 @@ pub(super) async fn mend(
     let mut lease = desk.door.budget.lease();
     let (max, timeout) = (settings.body_bytes_max, settings.body_timeout);
     let body = body::receive(&headers, body, max, timeout, &mut lease).await?;
+    let body = unmasked(&desk, &body, &letter);
     // When it was received does not change with what it says.
     let observed = event::with(&letter.row.into(), |event| event.observed);
     let observed = observed.unwrap_or_else(crate::clock::unix_nanos);

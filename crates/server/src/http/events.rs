@@ -212,6 +212,7 @@ fn accept(door: &Door, parsed: &Parsed, repeated: bool) -> Accepted {
     let counts = &door.counts;
     if !repeated {
         counts.accepted.fetch_add(parsed.accepted, Ordering::Relaxed);
+        door.arrived(parsed.accepted);
         counts.rejected.fetch_add(parsed.rejected.total, Ordering::Relaxed);
         counts.replaced_characters.fetch_add(parsed.replaced_characters, Ordering::Relaxed);
     }

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -97,6 +99,17 @@ async fn connection(
     }
 }
 
+/// Ends a connection whose client does not read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hangup(Arc<Notify>);
+
+impl Hangup {
+    /// Ends it.
+    pub(super) fn now(&self) {
+        self.0.notify_one();
+    }
+}
+
 /// Answers the requests of one connection until it ends.
 async fn requests(
     stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -104,20 +117,32 @@ async fn requests(
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
+    let hangup = Hangup::default();
+    let (service, told) = (TowerToHyperService::new(router), hangup.clone());
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(told.clone());
+        service.call(request)
+    });
     let stream = Unstalled::new(stream, limits.header_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(READ_AHEAD_BYTES)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        .serve_connection(TokioIo::new(stream), service);
+    let served = async {
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
+    };
+    let ended = tokio::select! {
+        ended = served => ended,
+        () = hangup.0.notified() => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod budget;
+mod compressed;
 mod dead_letters;
 mod decode;
 mod events;
@@ -14,10 +15,15 @@ pub mod fuzz;
 mod health;
 pub(crate) mod listener;
 mod metrics;
+mod origin;
+mod pages;
 mod refusal;
 mod repeat;
+mod simulator;
 mod stall;
+mod stream;
 pub(crate) mod tls;
+mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,12 +40,16 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::recording::Recording;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
 
 /// How long a refusal makes the server count as not ready.
 const LATELY: Duration = Duration::from_secs(2);
+
+/// Most bytes of a request for a race: a few names.
+const RACE_BYTES_MAX: usize = 64 << 10;
 
 /// Bounds of what a client may send.
 #[derive(Debug, Clone)]
@@ -74,6 +84,8 @@ pub(crate) struct Door {
     /// When the journal refused a request the last time, in nanoseconds of the clock; 0 is never.
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
+    /// What arrives is counted here, if that was asked for.
+    pub(crate) recording: Option<Recording>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -107,6 +119,19 @@ impl Door {
             clock,
             refused_at,
             held: Mutex::new(None),
+            recording: None,
+        }
+    }
+
+    /// The same, and counts what arrives.
+    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+        Self { recording, ..self }
+    }
+
+    /// Events were accepted.
+    fn arrived(&self, events: u64) {
+        if let Some(recording) = &self.recording {
+            recording.arrived(self.clock.now(), events);
         }
     }
 
@@ -193,21 +218,37 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/api/health", get(health::report))
         .route("/api/metrics", get(metrics::json))
         .route("/metrics", get(metrics::prometheus))
+        .with_state(Arc::clone(&status));
+    let watched = Router::new()
+        .route("/api/snapshot", get(watching::snapshot))
+        .route("/api/stream", get(stream::stream))
+        .route("/api/history", get(watching::history))
+        .route("/api/decisions", get(watching::decisions))
+        .route("/api/curve", get(watching::curve))
+        .route("/api/settings", get(watching::settings))
+        .route("/api/openapi.json", get(watching::openapi))
+        .with_state(Arc::clone(&status));
+    let raced = Router::new()
+        .route("/api/simulator", get(simulator::catalogue))
+        .route("/api/simulator/runs", post(simulator::begin))
+        .route("/api/simulator/runs/{id}", get(simulator::show).delete(simulator::cancel))
+        .layer(DefaultBodyLimit::max(RACE_BYTES_MAX))
         .with_state(status);
     let taken = Router::new()
         .route("/v1/events", post(events::post))
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
         .with_state(door);
-    let guarded = told
-        .merge(taken)
-        .merge(given_up)
-        .layer(middleware::from_fn(move |request, next| auth::check(token.clone(), request, next)));
-    open.merge(guarded).fallback(no_such_path).method_not_allowed_fallback(method_not_allowed)
-}
-
-async fn no_such_path(request: Request) -> Refusal {
-    Refusal::NoSuchPath { path: request.uri().path().to_owned() }
+    // Events are taken from whoever may send them; what else does something is for our own pages.
+    let known = token.clone();
+    let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
+        origin::check(known.clone(), request, next)
+    }));
+    let guarded =
+        told.merge(watched).merge(taken).merge(done).layer(middleware::from_fn(
+            move |request, next| auth::check(token.clone(), request, next),
+        ));
+    open.merge(guarded).fallback(pages::fallback).method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn method_not_allowed(request: Request) -> Refusal {

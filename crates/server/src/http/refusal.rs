@@ -70,6 +70,22 @@ pub(crate) enum Refusal {
         "there is nothing at {path}: events go to POST /v1/events, figures are at /api/metrics"
     )]
     NoSuchPath { path: String },
+    #[error("the query is not understood: {why}; known are {known}")]
+    UnknownQuery { why: String, known: &'static str },
+    #[error("{field} is {value}, but must be between {least} and {most}")]
+    OutOfBounds { field: &'static str, value: u64, least: u64, most: u64 },
+    #[error("there is no lane {name}; known are {known}")]
+    NoSuchLane { name: String, known: String },
+    #[error(
+        "there are {max} watchers already, which is the bound: close a page, or raise \
+         dashboard.watchers_max"
+    )]
+    TooManyWatchers { max: u32 },
+    #[error(
+        "refused: the page that asks is of {origin} and not of this server; open the server's own \
+         pages, by its address or with a token set, or use the command"
+    )]
+    ForeignOrigin { origin: String },
     #[error("{method} is not taken at {path}")]
     Method { method: String, path: String },
 }
@@ -105,6 +121,11 @@ impl Refusal {
             Self::Journal(error) => journal_status(error),
             Self::Held { .. } => (StatusCode::SERVICE_UNAVAILABLE, "sink_full"),
             Self::NoSuchPath { .. } => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::UnknownQuery { .. } => (StatusCode::BAD_REQUEST, "unknown_query"),
+            Self::OutOfBounds { .. } => (StatusCode::BAD_REQUEST, "out_of_bounds"),
+            Self::NoSuchLane { .. } => (StatusCode::NOT_FOUND, "no_such_lane"),
+            Self::TooManyWatchers { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers"),
+            Self::ForeignOrigin { .. } => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         }
     }
@@ -113,6 +134,7 @@ impl Refusal {
     fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Overloaded | Self::TooSlow { .. } | Self::Held { .. } => Some(1),
+            Self::TooManyWatchers { .. } => Some(5),
             Self::Journal(error) => match error {
                 AppendError::NoSpace { .. } => Some(5),
                 error if error.advice() == Advice::FixInput => None,

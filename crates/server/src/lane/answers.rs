@@ -26,13 +26,13 @@ impl Lane {
         &mut self,
         (flight, delivery): (Flight, Delivery),
     ) -> Result<(), LaneError> {
-        let Flight { batch, ticket, leave, case, before, repeats } = flight;
+        let Flight { batch, ticket, leave, reason, case, before, repeats } = flight;
         let Delivery { outcome, failure, feedback, retry_after } = delivery;
         let now = self.shared.clock.now();
         if let Some(ticket) = ticket {
             let waiting = self.queue.seen().items;
             let sample = self.shared.engine().answered(now, ticket, outcome, feedback, waiting);
-            self.shared.attempted(now, sample.latency);
+            self.shared.attempted(&sample, reason);
         }
         let failure = match (outcome, failure) {
             (Outcome::Ok, _) => {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate::engine::Ticket;
-use tidegate::{Moment, Outcome};
+use tidegate::{FlushReason, Moment, Outcome};
 use tidegate_journal::BatchNotes;
 use tidegate_sinks::{Batch, Delivery, DeliveryFailure, Sink};
 use tokio::task::{Id, JoinSet};
@@ -23,6 +23,8 @@ pub(super) struct Flight {
     /// The engine's; an empty batch that only commits its range has none.
     pub(super) ticket: Option<Ticket>,
     pub(super) leave: Leave,
+    /// Why it left the queue; none if it had been sent before.
+    pub(super) reason: Option<FlushReason>,
     /// Of which failed batch it is the first part; none if it is fresh.
     pub(super) case: Option<u64>,
     /// Attempts with these items before, and when the first one was.

@@ -26,6 +26,7 @@ mod queue;
 mod recovery;
 mod sending;
 pub(crate) mod shared;
+pub(crate) mod tap;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -270,5 +271,6 @@ impl Lane {
         let queue = self.queue.held();
         self.shared.queue_items.store(queue.items, Ordering::Relaxed);
         self.shared.queue_bytes.store(queue.bytes, Ordering::Relaxed);
+        self.shared.oldest.store(self.queue.oldest().unwrap_or(0), Ordering::Relaxed);
     }
 }

@@ -138,6 +138,11 @@ impl PositionQueue {
         if self.awaits().is_some() { Queue::default() } else { self.held() }
     }
 
+    /// When the event at the front was accepted, in nanoseconds since 1970-01-01 UTC.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.pieces.front()?.rows.iter().next().map(|event| event.observed)
+    }
+
     /// What is held.
     pub(crate) fn held(&self) -> Queue {
         Queue {

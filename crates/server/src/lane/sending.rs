@@ -116,7 +116,8 @@ impl Lane {
             Some(Part::Settle(batch)) => (batch.clone(), None),
             Some(Part::Die(..)) | None => return,
         };
-        self.send(Flight { batch, ticket, leave, case: id, before: (0, now), repeats: false });
+        let (before, reason) = ((0, now), None);
+        self.send(Flight { batch, ticket, leave, reason, case: id, before, repeats: false });
     }
 
     /// Makes the first part small enough for a probe, unless it may have been stored: what is in
@@ -192,7 +193,8 @@ impl Lane {
         let (items, bytes) = size(&batch);
         let ticket = self.shared.engine().sent(now, cut, items, bytes);
         self.failing.outage.first_attempt(now);
-        self.send(Flight { batch, ticket: Some(ticket), leave, case: None, before, repeats });
+        let (ticket, reason) = (Some(ticket), Some(cut.reason));
+        self.send(Flight { batch, ticket, leave, reason, case: None, before, repeats });
         Sent::Yes
     }
 

@@ -1,12 +1,13 @@
 //! What does a lane show of itself while it works? Its engine, its state and its latencies.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tidegate::{Engine, Moment, Outcome};
+use tidegate::{Engine, FlushReason, Outcome, Sample};
 
+use super::tap::Tap;
 use crate::clock::Clock;
 use crate::telemetry::latency::Latencies;
 
@@ -22,6 +23,10 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     attempt_latency: Mutex<Latencies>,
     delivery_latency: Mutex<Latencies>,
+    tap: Mutex<Tap>,
+    /// When the oldest event in the queue was accepted, in nanoseconds since 1970-01-01 UTC; 0 if
+    /// there is none.
+    pub(crate) oldest: AtomicI64,
     pub(crate) queue_items: AtomicU64,
     pub(crate) queue_bytes: AtomicU64,
     /// Attempts with a batch, or a part of one, that had failed before: by what it had failed with.
@@ -84,6 +89,8 @@ impl Shared {
             state: Mutex::new(State::Starting),
             attempt_latency: Mutex::new(Latencies::new()),
             delivery_latency: Mutex::new(Latencies::new()),
+            tap: Mutex::new(Tap::default()),
+            oldest: AtomicI64::new(0),
             queue_items: AtomicU64::new(0),
             queue_bytes: AtomicU64::new(0),
             retries: Default::default(),
@@ -124,10 +131,16 @@ impl Shared {
         self.retries.iter().map(|count| count.load(Ordering::Relaxed)).sum()
     }
 
-    /// Notes how long an attempt took.
-    pub(crate) fn attempted(&self, now: Moment, took: Duration) {
-        self.attempt_latency().record(now, took, 1);
-        if took > self.target {
+    /// The attempts of late.
+    pub(crate) fn tap(&self) -> MutexGuard<'_, Tap> {
+        lock(&self.tap)
+    }
+
+    /// Notes what came of an attempt; without a reason, its batch had been sent before.
+    pub(crate) fn attempted(&self, sample: &Sample, reason: Option<FlushReason>) {
+        self.attempt_latency().record(sample.at, sample.latency, 1);
+        self.tap().note(sample, reason);
+        if sample.latency > self.target {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
     }

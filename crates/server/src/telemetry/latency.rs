@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{Counter, Histogram};
 use serde::Serialize;
 use tidegate::Moment;
 
@@ -15,8 +15,10 @@ pub(crate) const BUCKETS: [f64; 16] = [
     60.0,
 ];
 
-/// How long a window of percentiles is.
+/// How long a window of the percentiles of metrics is.
 const WINDOW: Duration = Duration::from_secs(10);
+/// How long a window of what a watcher sees is: as short as a few attempts allow.
+const WATCHED: Duration = Duration::from_millis(2500);
 
 /// The longest time that is told apart, in microseconds: an hour.
 const MICROS_MAX: u64 = 3_600_000_000;
@@ -27,9 +29,17 @@ pub(crate) struct Latencies {
     buckets: [u64; BUCKETS.len()],
     count: u64,
     seconds: f64,
-    current: Option<Histogram<u64>>,
-    previous: Option<Histogram<u64>>,
-    window_ends: Moment,
+    lately: Window<u64>,
+    watched: Window<u32>,
+}
+
+/// What was recorded in this window of time and in the one before it.
+#[derive(Debug)]
+struct Window<C: Counter> {
+    length: Duration,
+    ends: Moment,
+    current: Option<Histogram<C>>,
+    previous: Option<Histogram<C>>,
 }
 
 /// Latencies of the last 10 to 20 seconds, in milliseconds. `null` when there were none.
@@ -54,30 +64,15 @@ pub(crate) struct Cumulative {
     pub(crate) buckets: [u64; BUCKETS.len()],
 }
 
-impl Latencies {
-    pub(crate) fn new() -> Self {
+impl<C: Counter> Window<C> {
+    fn new(length: Duration) -> Self {
         // Bounds that `Histogram` accepts: an error would only mean no percentiles.
-        let window = || Histogram::new_with_bounds(1, MICROS_MAX, 2).ok();
-        Self {
-            buckets: [0; BUCKETS.len()],
-            count: 0,
-            seconds: 0.0,
-            current: window(),
-            previous: window(),
-            window_ends: Moment::ZERO + WINDOW,
-        }
+        let empty = || Histogram::new_with_bounds(1, MICROS_MAX, 2).ok();
+        Self { length, ends: Moment::ZERO + length, current: empty(), previous: empty() }
     }
 
-    /// Notes that `times` things took this long.
-    #[expect(clippy::cast_precision_loss, reason = "a sum of seconds for people")]
-    pub(crate) fn record(&mut self, now: Moment, took: Duration, times: u64) {
+    fn record(&mut self, now: Moment, took: Duration, times: C) {
         self.turn(now);
-        let seconds = took.as_secs_f64();
-        if let Some(bucket) = BUCKETS.iter().position(|end| seconds <= *end) {
-            self.buckets[bucket] += times;
-        }
-        self.count += times;
-        self.seconds += seconds * times as f64;
         if let Some(current) = &mut self.current {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             // The value is within the bounds the histogram was made with, so this cannot fail.
@@ -87,30 +82,27 @@ impl Latencies {
 
     /// Begins a new window when the current one is over; both are empty after a long silence.
     fn turn(&mut self, now: Moment) {
-        if now < self.window_ends {
+        if now < self.ends {
             return;
         }
-        let silent = now.since(self.window_ends) >= WINDOW;
+        let silent = now.since(self.ends) >= self.length;
         std::mem::swap(&mut self.current, &mut self.previous);
         self.current.iter_mut().for_each(Histogram::reset);
         if silent {
             self.previous.iter_mut().for_each(Histogram::reset);
         }
-        self.window_ends = now + WINDOW;
-    }
-
-    pub(crate) fn cumulative(&self) -> Cumulative {
-        Cumulative { seconds: self.seconds, count: self.count, buckets: self.buckets }
+        self.ends = now + self.length;
     }
 
     #[expect(clippy::cast_precision_loss, reason = "microseconds for people")]
-    pub(crate) fn percentiles(&mut self, now: Moment) -> Option<Percentiles> {
+    fn percentiles(&mut self, now: Moment) -> Option<Percentiles> {
         self.turn(now);
-        let mut all = self.previous.clone()?;
-        all.add(self.current.as_ref()?).ok()?;
-        if all.is_empty() {
+        let (current, previous) = (self.current.as_ref()?, self.previous.as_ref()?);
+        if current.is_empty() && previous.is_empty() {
             return None;
         }
+        let mut all = previous.clone();
+        all.add(current).ok()?;
         let at = |quantile| all.value_at_quantile(quantile) as f64 / 1e3;
         Some(Percentiles {
             p50: at(0.5),
@@ -118,6 +110,45 @@ impl Latencies {
             p99: at(0.99),
             max: all.max() as f64 / 1e3,
         })
+    }
+}
+
+impl Latencies {
+    pub(crate) fn new() -> Self {
+        Self {
+            buckets: [0; BUCKETS.len()],
+            count: 0,
+            seconds: 0.0,
+            lately: Window::new(WINDOW),
+            watched: Window::new(WATCHED),
+        }
+    }
+
+    /// Notes that `times` things took this long.
+    #[expect(clippy::cast_precision_loss, reason = "a sum of seconds for people")]
+    pub(crate) fn record(&mut self, now: Moment, took: Duration, times: u64) {
+        let seconds = took.as_secs_f64();
+        if let Some(bucket) = BUCKETS.iter().position(|end| seconds <= *end) {
+            self.buckets[bucket] += times;
+        }
+        self.count += times;
+        self.seconds += seconds * times as f64;
+        self.lately.record(now, took, times);
+        self.watched.record(now, took, u32::try_from(times).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn cumulative(&self) -> Cumulative {
+        Cumulative { seconds: self.seconds, count: self.count, buckets: self.buckets }
+    }
+
+    /// Of the last 10 to 20 seconds.
+    pub(crate) fn percentiles(&mut self, now: Moment) -> Option<Percentiles> {
+        self.lately.percentiles(now)
+    }
+
+    /// Of the last 2.5 to 5 seconds.
+    pub(crate) fn watched(&mut self, now: Moment) -> Option<Percentiles> {
+        self.watched.percentiles(now)
     }
 }
 
@@ -139,7 +170,12 @@ mod tests {
         assert!(latencies.percentiles(start + Duration::from_secs(22)).unwrap().max < 2.0);
         assert_eq!(latencies.percentiles(start + Duration::from_secs(99)), None);
 
+        latencies.record(start + Duration::from_secs(100), Duration::from_millis(7), 5);
+        assert!(latencies.watched(start + Duration::from_secs(102)).is_some());
+        assert_eq!(latencies.watched(start + Duration::from_secs(106)), None);
+        assert!(latencies.percentiles(start + Duration::from_secs(106)).is_some());
+
         let all = latencies.cumulative();
-        assert_eq!((all.count, all.buckets[3], all.buckets[9], all.buckets[1]), (101, 99, 1, 1));
+        assert_eq!((all.count, all.buckets[3], all.buckets[9], all.buckets[1]), (106, 99, 1, 1));
     }
 }

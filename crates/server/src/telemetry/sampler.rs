@@ -2,17 +2,17 @@
 //! second.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use sysinfo::{
-    CpuRefreshKind, MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, System,
-};
 use tidegate::{Feedback, Moment};
 use tokio::sync::watch;
 
+use super::host::Host;
+use super::trend::Trend;
 use crate::status::Status;
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ pub(crate) struct Sampled {
 #[derive(Debug, Default, Clone)]
 struct Seen {
     resources: Resources,
+    trends: Trends,
     /// Totals at each second, the oldest first.
     totals: VecDeque<Totals>,
 }
@@ -46,6 +47,8 @@ struct Totals {
 pub struct Resources {
     /// Share of the host's processors in use, 0 to 1.
     pub host_cpu: f64,
+    /// The host's processors.
+    pub host_cores: u32,
     /// The host's memory in use, in bytes.
     pub host_memory_used_bytes: u64,
     /// The host's memory, in bytes.
@@ -54,6 +57,28 @@ pub struct Resources {
     pub process_cpu_cores: f64,
     /// Memory that this process holds, in bytes.
     pub process_memory_bytes: u64,
+    /// Bytes that this process reads from disks, a second.
+    pub process_read_bytes_per_second: f64,
+    /// Bytes that this process writes to disks, a second.
+    pub process_written_bytes_per_second: f64,
+    /// Bytes that the host receives over its network, a second, loopback left out.
+    pub network_received_bytes_per_second: f64,
+    /// Bytes that the host sends over its network, a second, loopback left out.
+    pub network_sent_bytes_per_second: f64,
+    /// The disk with the data directory, in bytes; 0 if it cannot be told.
+    pub disk_bytes: u64,
+    /// Bytes of it that this process could use.
+    pub disk_free_bytes: u64,
+}
+
+/// Change in a minute of the shares in use.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Trends {
+    pub(crate) host_cpu: f64,
+    pub(crate) host_memory: f64,
+    pub(crate) process_memory: f64,
+    pub(crate) disk: f64,
+    pub(crate) journal: f64,
 }
 
 /// Means over the last few seconds.
@@ -67,6 +92,10 @@ pub(crate) struct Rates {
 impl Sampled {
     pub(crate) fn resources(&self) -> Resources {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).resources
+    }
+
+    pub(crate) fn trends(&self) -> Trends {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).trends
     }
 
     #[expect(clippy::cast_precision_loss, reason = "rates for people")]
@@ -87,9 +116,9 @@ impl Sampled {
         }
     }
 
-    fn note(&self, resources: Resources, totals: Totals) {
+    fn note(&self, resources: Resources, trends: Trends, totals: Totals) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.resources = resources;
+        (seen.resources, seen.trends) = (resources, trends);
         seen.totals.push_back(totals);
         if seen.totals.len() > RATE_SECONDS + 1 {
             seen.totals.pop_front();
@@ -98,17 +127,62 @@ impl Sampled {
 }
 
 /// Looks once a second, and tells the lanes the host's load, until the task is aborted.
-pub(crate) async fn sample(status: Arc<Status>, host: watch::Sender<Feedback>) {
-    let mut system = System::new();
-    let pid = Pid::from_u32(std::process::id());
+pub(crate) async fn sample(status: Arc<Status>, host: watch::Sender<Feedback>, data_dir: PathBuf) {
+    let mut asked = Host::new(&data_dir);
+    let mut lines = Lines::default();
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let resources = look(&mut system, pid);
-        status.sampled.note(resources, totals(&status));
+        let now = status.clock.now();
+        // A disk that hangs must not hold up a thread that answers requests.
+        let looked = tokio::task::spawn_blocking(move || {
+            let resources = asked.look(now);
+            (asked, resources)
+        });
+        let Ok((back, resources)) = looked.await else { return };
+        asked = back;
+        let journal = status.journal.stats();
+        let trends = lines.note(now, &resources, ratio(journal.bytes, journal.bytes_max));
+        status.sampled.note(resources, trends, totals(&status));
         host.send_replace(Feedback { cpu: Some(resources.host_cpu), ..Feedback::default() });
     }
+}
+
+/// The shares in use over time.
+#[derive(Default)]
+struct Lines([Trend; 5]);
+
+impl Lines {
+    fn note(&mut self, now: Moment, seen: &Resources, journal: f64) -> Trends {
+        let at = now.as_secs_f64();
+        let values = [
+            seen.host_cpu,
+            ratio(seen.host_memory_used_bytes, seen.host_memory_bytes),
+            ratio(seen.process_memory_bytes, seen.host_memory_bytes),
+            seen.disk_used(),
+            journal,
+        ];
+        for (line, value) in self.0.iter_mut().zip(values) {
+            line.note(at, value);
+        }
+        let [host_cpu, host_memory, process_memory, disk, journal] =
+            self.0.each_ref().map(Trend::per_minute);
+        Trends { host_cpu, host_memory, process_memory, disk, journal }
+    }
+}
+
+impl Resources {
+    /// The share of the disk in use.
+    pub(crate) fn disk_used(&self) -> f64 {
+        ratio(self.disk_bytes.saturating_sub(self.disk_free_bytes), self.disk_bytes)
+    }
+}
+
+/// A share, 0 where there is no whole.
+#[expect(clippy::cast_precision_loss, reason = "shares for people")]
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 fn totals(status: &Status) -> Totals {
@@ -120,20 +194,5 @@ fn totals(status: &Status) -> Totals {
         at: status.clock.now(),
         accepted: status.door.counts.accepted.load(Ordering::Relaxed),
         lanes: lanes.collect(),
-    }
-}
-
-fn look(system: &mut System, pid: Pid) -> Resources {
-    system.refresh_cpu_specifics(CpuRefreshKind::nothing().with_cpu_usage());
-    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    let of_process = ProcessRefreshKind::nothing().with_cpu().with_memory();
-    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, of_process);
-    let process = system.process(pid);
-    Resources {
-        host_cpu: f64::from(system.global_cpu_usage() / 100.0).clamp(0.0, 1.0),
-        host_memory_used_bytes: system.used_memory(),
-        host_memory_bytes: system.total_memory(),
-        process_cpu_cores: process.map_or(0.0, |process| f64::from(process.cpu_usage()) / 100.0),
-        process_memory_bytes: process.map_or(0, sysinfo::Process::memory),
     }
 }

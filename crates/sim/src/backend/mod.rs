@@ -10,11 +10,12 @@
 
 pub mod course;
 pub mod limits;
+mod locks;
 mod report;
 pub mod sharing;
 mod weather;
+mod write_back;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tidegate::{Feedback, Moment, Outcome};
@@ -23,9 +24,11 @@ use crate::rng::{Rng, Stream};
 use crate::scenario::BackendSpec;
 use crate::scenario::backend::Stalls;
 use limits::Bucket;
+use locks::Waiting;
 use report::{Load, Report};
 use sharing::Sharing;
 use weather::Weather;
+use write_back::Volume;
 
 /// A backend at work.
 #[derive(Debug)]
@@ -35,8 +38,8 @@ pub struct Backend {
     bucket: Option<Bucket>,
     report: Report,
     weather: Weather,
-    /// Who waits for a lock: the job and what it will need.
-    waiting: VecDeque<(usize, f64)>,
+    volume: Option<Volume>,
+    waiting: Waiting,
     service: Rng,
     network: Rng,
     stalls: Rng,
@@ -54,6 +57,15 @@ pub enum Admission {
     Serving(Outcome),
 }
 
+/// A batch that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Batch {
+    job: usize,
+    items: u32,
+    /// The service it needs.
+    seconds: f64,
+}
+
 impl Backend {
     /// An idle backend.
     #[must_use]
@@ -63,7 +75,8 @@ impl Backend {
             bucket: spec.rate_limit.map(Bucket::new),
             report: Report::new(spec.feedback.clone()),
             weather: Weather::new(spec, seed),
-            waiting: VecDeque::new(),
+            volume: spec.write_back.map(|spec| Volume::new(spec, seed)),
+            waiting: Waiting::new(spec.locks),
             service: Rng::new(seed, Stream::Service),
             network: Rng::new(seed, Stream::Network),
             stalls: Rng::new(seed, Stream::Stalls),
@@ -97,28 +110,37 @@ impl Backend {
         let others = self.load();
         let outcome = self.draw_outcome(others + 1.0, f64::from(items));
         let seconds = self.seconds_alone(items) * cost * self.draw_noise(others + 1.0);
-        self.serve(now, job, seconds, others);
+        self.serve(now, Batch { job, items, seconds }, others);
         Admission::Serving(outcome)
     }
 
     /// Serves a batch at once, or when a lock is free.
-    fn serve(&mut self, now: Moment, job: usize, seconds: f64, others: f64) {
-        let locks = self.spec.locks;
-        let writers = locks.map_or(usize::MAX, |locks| locks.writers as usize);
-        if self.sharing.in_service() >= writers {
-            self.report.entered(1.0);
-            let handoff = locks.map_or(0.0, |locks| locks.handoff_ms * 1e-3);
-            self.waiting.push_back((job, seconds + handoff));
-        } else {
+    fn serve(&mut self, now: Moment, batch: Batch, others: f64) {
+        if self.has_room() {
             self.report.entered(self.spec.contention * others);
-            self.sharing.enter(now, job, seconds);
+            self.enter(now, batch);
+        } else {
+            self.report.entered(1.0);
+            self.waiting.wait(now, batch);
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        let writers = self.spec.locks.map_or(usize::MAX, |locks| locks.writers as usize);
+        self.sharing.in_service() < writers
+    }
+
+    fn enter(&mut self, now: Moment, batch: Batch) {
+        self.sharing.enter(now, batch.job, batch.seconds);
+        if self.volume.as_mut().is_some_and(|volume| volume.written(now, batch.items)) {
+            self.look(now);
         }
     }
 
     /// All batches that were taken in and are not done, others' included.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53 batches")]
     fn load(&self) -> f64 {
-        self.sharing.load() + self.waiting.len() as f64
+        self.sharing.load() + self.waiting.count() as f64
     }
 
     /// By which factor a batch among `n` takes longer.
@@ -140,7 +162,8 @@ impl Backend {
     pub fn seconds_alone(&self, items: u32) -> f64 {
         let (spec, b) = (&self.spec, f64::from(items));
         let spilled = spec.spill.filter(|spill| items > spill.above_items);
-        let spill = spilled.map_or(0.0, |spill| spill.ns_per_item_squared * 1e-9 * b * b);
+        let spill = spilled
+            .map_or(0.0, |spill| spill.fixed_ms * 1e-3 + spill.ns_per_item_squared * 1e-9 * b * b);
         spec.fixed_ms * 1e-3 + spec.per_item_us * 1e-6 * b + spill
     }
 
@@ -166,18 +189,36 @@ impl Backend {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// When the next batch is done if nothing changes before.
+    /// When something happens in it if nothing changes before: a batch is done, one asks for a lock
+    /// again, or what was written has been written back.
     #[must_use]
-    pub fn next_end(&self) -> Option<Moment> {
-        self.sharing.next_end()
+    pub fn next_turn(&self) -> Option<Moment> {
+        let asks = self.waiting.next_ask();
+        let written = self.volume.as_ref().and_then(Volume::ends);
+        [self.sharing.next_end(), asks, written].into_iter().flatten().min()
     }
 
-    /// The batch that is done now leaves.
-    pub fn leave(&mut self, now: Moment) -> Option<usize> {
+    /// What happens now happens; returns the batch that leaves, if it is that.
+    pub fn turn(&mut self, now: Moment) -> Option<usize> {
         self.advance(now);
+        if self.volume.as_mut().is_some_and(|volume| volume.is_over(now)) {
+            self.look(now);
+            return None;
+        }
+        let asks = self.waiting.next_ask().filter(|at| *at <= now);
+        if asks.is_some() && self.sharing.next_end().is_none_or(|end| end > now) {
+            if let Some(batch) = self.waiting.ask(now, self.has_room()) {
+                self.enter(now, batch);
+            }
+            return None;
+        }
+        self.leave(now)
+    }
+
+    fn leave(&mut self, now: Moment) -> Option<usize> {
         let done = self.sharing.leave(now);
-        if let Some((job, seconds)) = self.waiting.pop_front() {
-            self.sharing.enter(now, job, seconds);
+        if let Some(batch) = self.waiting.take_turn() {
+            self.enter(now, batch);
         }
         done
     }
@@ -195,7 +236,8 @@ impl Backend {
             Some(stalls) if self.stalled => stalls.capacity,
             _ => 1.0,
         };
-        let left = course::capacity(&self.spec, t) * stall * self.weather.capacity();
+        let written = self.volume.as_ref().map_or(1.0, Volume::capacity);
+        let left = course::capacity(&self.spec, t) * stall * self.weather.capacity() * written;
         let speed = left.max(1e-6);
         self.sharing.set(now, speed, course::others(&self.spec, t));
     }
@@ -214,6 +256,18 @@ impl Backend {
     /// The interruption of that number begins or ends; returns when the other comes.
     pub fn interrupt(&mut self, now: Moment, number: usize) -> Option<Moment> {
         let next = self.weather.turn(now, number);
+        self.look(now);
+        next
+    }
+
+    /// When the recorded capacity first changes, if one is played.
+    pub fn first_recorded(&mut self) -> Option<Moment> {
+        self.weather.first_recorded()
+    }
+
+    /// The recorded capacity changes; returns when it does again.
+    pub fn play(&mut self, now: Moment) -> Option<Moment> {
+        let next = self.weather.play();
         self.look(now);
         next
     }
@@ -253,6 +307,18 @@ impl Backend {
     /// What one listener hears of it, through noise of its own.
     pub(crate) fn heard(&mut self, load: &Load) -> Feedback {
         self.report.heard(load, &mut self.feedback)
+    }
+
+    /// Batches that were taken in and are not done, others' included.
+    #[must_use]
+    pub fn in_service(&self) -> f64 {
+        self.load()
+    }
+
+    /// What is left of its capacity now: 1 is all of it.
+    #[must_use]
+    pub const fn capacity_left(&self) -> f64 {
+        self.sharing.speed()
     }
 
     /// Batch-seconds in service so far.

@@ -72,6 +72,12 @@ impl Sharing {
         self.jobs.len() as f64 + self.others
     }
 
+    /// Capacity left: 1 is all of it.
+    #[must_use]
+    pub const fn speed(&self) -> f64 {
+        self.speed
+    }
+
     /// Batch-seconds of ours in service so far.
     #[must_use]
     pub const fn busy(&self) -> f64 {

@@ -19,6 +19,37 @@ pub(super) struct Weather {
     drift: Option<(Drift, f64)>,
     chance: Rng,
     wind: Rng,
+    tape: Tape,
+}
+
+/// A recorded capacity that is played again and again.
+#[derive(Debug)]
+struct Tape {
+    /// When it changes, and what is left from then on.
+    recorded: Vec<(u64, f64)>,
+    next: usize,
+    left: f64,
+    began_ms: u64,
+}
+
+impl Tape {
+    /// When the next change comes; none if nothing is recorded, or nothing changes.
+    fn next(&self) -> Option<Moment> {
+        let (at_ms, _) = self.recorded.get(self.next)?;
+        Some(Moment::ZERO + Duration::from_millis(self.began_ms + at_ms))
+    }
+
+    /// The change that is due happens; returns when the next one comes.
+    fn turn(&mut self) -> Option<Moment> {
+        let (at_ms, left) = self.recorded.get(self.next).copied()?;
+        self.left = left;
+        self.next += 1;
+        if self.next >= self.recorded.len() {
+            // A change at 0 would else come twice at one moment, for ever.
+            (self.next, self.began_ms) = (0, self.began_ms + at_ms + 1);
+        }
+        self.next()
+    }
 }
 
 impl Weather {
@@ -26,7 +57,9 @@ impl Weather {
         let mut wind = Rng::new(seed, Stream::Drift);
         let drift = spec.drift.map(|drift| (drift, drift.sigma * wind.normal()));
         let interruptions = spec.interruptions.iter().map(|one| (*one, false)).collect();
-        Self { interruptions, drift, chance: Rng::new(seed, Stream::Interruptions), wind }
+        let recorded = spec.recorded_capacity.clone();
+        let tape = Tape { recorded, next: 0, left: 1.0, began_ms: 0 };
+        Self { interruptions, drift, chance: Rng::new(seed, Stream::Interruptions), wind, tape }
     }
 
     /// When each interruption first comes.
@@ -53,11 +86,21 @@ impl Weather {
         *at = *at * keep + drift.sigma * (1.0 - keep * keep).sqrt() * self.wind.normal();
     }
 
+    /// When the recorded capacity first changes.
+    pub(super) fn first_recorded(&self) -> Option<Moment> {
+        self.tape.next()
+    }
+
+    /// The recorded capacity changes; returns when it does again.
+    pub(super) fn play(&mut self) -> Option<Moment> {
+        self.tape.turn()
+    }
+
     /// What it leaves of the capacity.
     pub(super) fn capacity(&self) -> f64 {
         let on = self.interruptions.iter().filter(|(_, on)| *on);
         let left: f64 = on.map(|(one, _)| one.capacity).product();
-        left * self.drift.map_or(1.0, |(_, at)| at.exp())
+        left * self.tape.left * self.drift.map_or(1.0, |(_, at)| at.exp())
     }
 }
 

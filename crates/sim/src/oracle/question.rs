@@ -2,12 +2,13 @@
 //! all cores search, and nothing that two scenarios share is searched twice.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use tidegate::SettingError;
 
 use super::Cache;
 use super::phases::{self, State};
-use super::search::{Best, Effort, Goal, has_phases, search};
+use super::search::{self, Best, Effort, Goal, has_phases};
 use crate::scenario::Scenario;
 
 /// A search: for the best plan of a scenario, or of a phase of it.
@@ -32,13 +33,28 @@ impl Question {
     /// The question as text, which names its answer.
     #[must_use]
     pub fn text(&self) -> String {
-        serde_json::to_string(&(&self.scenario, self.goal)).unwrap_or_default()
+        let mut text = serde_json::to_string(&(&self.scenario, self.goal)).unwrap_or_default();
+        // Where items arrive, how long a batch waits for company is part of what is asked.
+        if !has_phases(&self.scenario) {
+            let _ = write!(text, " linger {:?}", crate::contender::LINGER);
+        }
+        text
     }
 
     /// The answer that is known, if one is.
     #[must_use]
     pub fn known(&self, cache: &Cache) -> Option<Best> {
         cache.find(&self.text())
+    }
+
+    /// What that plan comes to now, measured as the search measures its best ones: of an answer that
+    /// is still right, its own figures.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError`] when the scenario's bounds are refused.
+    pub fn measure(&self, plan: Best) -> Result<Best, SettingError> {
+        search::measure(&self.scenario, self.goal, plan.batch_size, plan.concurrency)
     }
 
     /// The answer that is known, or that is searched now and then kept.
@@ -50,7 +66,7 @@ impl Question {
         if let Some(best) = self.known(cache) {
             return Ok(best);
         }
-        let best = search(&self.scenario, self.goal)?;
+        let best = search::search(&self.scenario, self.goal)?;
         cache.keep(&self.text(), best);
         Ok(best)
     }

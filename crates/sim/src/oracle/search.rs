@@ -104,10 +104,17 @@ fn coarse(scenario: &Scenario, goal: Goal) -> Result<Vec<Best>, SettingError> {
     Ok(found)
 }
 
+/// The largest size that makes sense: what the backend takes, unless the bounds ask for more.
+fn most(scenario: &Scenario) -> u32 {
+    let bounds = scenario.bounds;
+    let taken = scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+    taken.max(bounds.batch_size_min)
+}
+
 /// Sizes of the coarse grid, descending from the largest that the backend and the bounds allow.
 fn sizes(scenario: &Scenario) -> Vec<u32> {
     let bounds = scenario.bounds;
-    let most = scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+    let most = most(scenario);
     let mut sizes = vec![most];
     let mut size = most;
     while size > 12.max(bounds.batch_size_min) {
@@ -126,7 +133,7 @@ struct Climb<'a> {
 impl Climb<'_> {
     fn look(&mut self, size: f64, concurrency: f64) -> Result<Best, SettingError> {
         let bounds = self.scenario.bounds;
-        let most = self.scenario.backend.items_max.unwrap_or(u32::MAX).min(bounds.batch_size_max);
+        let most = most(self.scenario);
         let size = size.round().clamp(f64::from(bounds.batch_size_min), f64::from(most));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
         let size = size as u32;
@@ -136,8 +143,7 @@ impl Climb<'_> {
         if let Some(known) = self.known.get(&key) {
             return Ok(*known);
         }
-        let long = self.goal.lengths_s.map(|(_, long)| long);
-        let found = attempt(self.scenario, long, self.goal, self.goal.seeds, size, concurrency)?;
+        let found = measure(self.scenario, self.goal, size, concurrency)?;
         self.known.insert(key, found);
         Ok(found)
     }
@@ -182,6 +188,17 @@ impl Climb<'_> {
         }
         Ok(())
     }
+}
+
+/// What a plan comes to in long runs.
+pub(super) fn measure(
+    scenario: &Scenario,
+    goal: Goal,
+    size: u32,
+    concurrency: f64,
+) -> Result<Best, SettingError> {
+    let long = goal.lengths_s.map(|(_, long)| long);
+    attempt(scenario, long, goal, goal.seeds, size, concurrency)
 }
 
 fn attempt(

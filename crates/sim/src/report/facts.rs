@@ -4,8 +4,9 @@ use super::words::{short, time};
 use crate::scenario::backend::BackendSpec;
 use crate::scenario::{Arrivals, Latency, OwnLoad, Scenario};
 
-/// The scenario in sentences.
-pub(super) fn told(scenario: &Scenario) -> String {
+/// The scenario in sentences: target, arrivals, cost and faults.
+#[must_use]
+pub fn told(scenario: &Scenario) -> String {
     let of = match scenario.target.of {
         Latency::Attempt => "attempt latency (send to answer)",
         Latency::Delivery => "delivery latency (arrival to delivery)",
@@ -27,7 +28,7 @@ fn arrivals(arrivals: &Arrivals) -> String {
         Arrivals::Sine { mean, amplitude, period_s } => {
             format!("Arrivals {} ± {} over {}", rate(mean), rate(amplitude), time(period_s))
         }
-        Arrivals::Spikes { base, peak, every_s, for_s } => format!(
+        Arrivals::Spikes { base, peak, every_s, for_s, .. } => format!(
             "Arrivals {}, {} for {} every {}",
             rate(base),
             rate(peak),

@@ -7,6 +7,7 @@ use super::scene::settled;
 use super::words::{escaped, or_dash, short, time};
 use crate::claims as measured;
 use crate::judge::{Grade, judge};
+use crate::league::{Place, places};
 use crate::row::Row;
 use crate::selection::Group;
 use crate::suite::Study;
@@ -60,7 +61,7 @@ pub(super) fn verdicts(page: &mut String, study: &Study, controllers: &[&str]) {
 
 /// What earlier systems claim, measured.
 pub(super) fn claims(page: &mut String, study: &Study) {
-    let figures = measured::figures(&study.rows);
+    let figures = measured::figures(study);
     if figures.is_empty() {
         return;
     }
@@ -68,7 +69,7 @@ pub(super) fn claims(page: &mut String, study: &Study) {
         "<h2 id=\"claims\">Claims of earlier systems, measured</h2>\n<div class=\"wide\"><table>\
          <caption>Each claim against a static plan in a scenario of its kind</caption><thead><tr>\
          <th scope=\"col\">Claim<th scope=\"col\">Scenario<th scope=\"col\">Measured\
-         <th scope=\"col\">Static plan<th scope=\"col\">Static<th scope=\"col\">Controller\
+         <th scope=\"col\">Static plan<th scope=\"col\">Static<th scope=\"col\">Best static<th scope=\"col\">Controller\
          <th scope=\"col\">Ours<th scope=\"col\">Change<th scope=\"col\">Holds</thead><tbody>\n",
     );
     for figure in figures {
@@ -76,13 +77,14 @@ pub(super) fn claims(page: &mut String, study: &Study) {
         let (class, holds) = if figure.holds { ("good", "yes") } else { ("bad", "no") };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}<td class=\"word\">{}<td class=\"word\">{}<td>{}<td>{}\
+            "<tr><th scope=\"row\">{}<td class=\"word\">{}<td class=\"word\">{}<td>{}<td>{}<td>{}\
              <td class=\"word\">{}<td>{}<td>{change}<td class=\"{class}\">{holds}",
             escaped(figure.says),
             figure.scenario,
             figure.measure.title(),
             escaped(figure.fixed.0.trim_start_matches("static ")),
             figure.measure.told(figure.fixed.1),
+            figure.measure.told(figure.best),
             escaped(&figure.controller),
             figure.measure.told(figure.ours),
         );
@@ -90,30 +92,12 @@ pub(super) fn claims(page: &mut String, study: &Study) {
     page.push_str("</tbody></table></div>\n");
 }
 
-/// A controller's place in a group.
-struct Place<'a> {
-    name: &'a str,
-    rows: Vec<&'a Row>,
-    mean: f64,
-}
-
 /// The league of a group: a line a controller, the best first, a column a scenario.
 pub(super) fn table(page: &mut String, study: &Study, group: Group) {
-    let rows: Vec<&Row> = study.rows.iter().filter(|row| row.group == group).collect();
-    if rows.is_empty() {
+    let places = places(study, group);
+    if places.is_empty() {
         return;
     }
-    let mut places: Vec<Place> = Vec::new();
-    for row in rows {
-        match places.iter_mut().find(|place| place.name == row.controller) {
-            Some(place) => place.rows.push(row),
-            None => places.push(Place { name: &row.controller, rows: vec![row], mean: 0.0 }),
-        }
-    }
-    for place in &mut places {
-        place.mean = mean(place.rows.iter().filter_map(|row| row.steady_ratio));
-    }
-    places.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     let title = group.title();
     let _ = writeln!(
         page,
@@ -142,15 +126,12 @@ pub(super) fn table(page: &mut String, study: &Study, group: Group) {
 }
 
 fn line(page: &mut String, place: &Place, scenarios: &[&str]) {
-    let least = |value: fn(&Row) -> Option<f64>| {
-        place.rows.iter().filter_map(|row| value(row)).reduce(f64::min)
-    };
-    let late = place.rows.iter().map(|row| row.miss_ratio).reduce(f64::max);
+    let late = place.late();
     let _ = write!(page, "<tr><th scope=\"row\">{}", escaped(place.name));
     cell(page, Some(place.mean));
-    cell(page, least(|row| row.steady_ratio));
-    cell(page, least(|row| row.worst_seed_ratio));
-    cell(page, least(|row| row.vs_best_static));
+    cell(page, place.least(|row| row.steady_ratio));
+    cell(page, place.least(|row| row.worst_seed_ratio));
+    cell(page, place.least(|row| row.vs_best_static));
     let _ = write!(page, "<td>{}", or_dash(late, |late| format!("{:.1} %", late * 100.0)));
     for scenario in scenarios {
         let row = place.rows.iter().find(|row| row.scenario == *scenario);
@@ -168,11 +149,6 @@ fn cell(page: &mut String, ratio: Option<f64>) {
         None => "",
     };
     let _ = write!(page, "<td class=\"{class}\">{}", or_dash(ratio, |ratio| format!("{ratio:.3}")));
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, many) = values.fold((0.0, 0.0), |(sum, many), value| (sum + value, many + 1.0));
-    if many > 0.0 { sum / many } else { 0.0 }
 }
 
 /// Everyone's figures in one scenario.

@@ -27,10 +27,12 @@ use std::fmt::Write;
 use tidegate::SettingError;
 
 use crate::contender::Contender;
+use crate::league::places;
 use crate::run::Run;
 use crate::selection::Group;
 use crate::spread::spread;
 use crate::suite::{self, Options, Study, Yardstick};
+pub use facts::told;
 use scene::Scene;
 use words::escaped;
 
@@ -56,7 +58,7 @@ pub fn page(
     for group in Group::ALL {
         league::table(&mut page, study, group);
     }
-    legend(&mut page, controllers);
+    legend(&mut page, study, controllers);
     for scene in &scenes {
         scene.write(&mut page, study);
     }
@@ -131,19 +133,40 @@ fn head(page: &mut String, study: &Study, controllers: &[&str], options: &Option
     );
 }
 
+/// Colours that there are; a later controller shares one, and its name tells it apart.
+const COLORS: usize = 16;
+/// Controllers whose curves are shown before anybody asks: more are a tangle.
+const SHOWN: usize = 4;
+
+/// Who is shown at first: all if they are few, else the leaders over all groups.
+fn shown(study: &Study, controllers: &[&str]) -> Vec<bool> {
+    let points = |name: &&str| -> f64 {
+        let places = Group::ALL.map(|group| places(study, group));
+        let of_name = places.iter().flatten().filter(|place| place.name == *name);
+        of_name.map(|place| place.mean).sum()
+    };
+    let mut order: Vec<(usize, f64)> = controllers.iter().map(points).enumerate().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let few = controllers.len() <= SHOWN + 2;
+    let is_shown = |index| few || order.iter().take(SHOWN).any(|(leader, _)| *leader == index);
+    (0..controllers.len()).map(is_shown).collect()
+}
+
 /// Boxes that show and hide a controller everywhere, and name its colour.
-fn legend(page: &mut String, controllers: &[&str]) {
+fn legend(page: &mut String, study: &Study, controllers: &[&str]) {
     page.push_str(
         "<h2 id=\"scenarios\">Each scenario over time</h2>\n\
          <p>One seed that is typical for all controllers. Point at a chart to read it; the dots are \
-         decisions, with their reasons.</p>\n\
+         decisions, with their reasons. Where several lanes or instances share a backend, plans are \
+         those of the first, goodput and latency those of all.</p>\n\
          <fieldset class=\"legend\"><legend>Shown in the charts</legend>\n",
     );
-    for (index, name) in controllers.iter().enumerate() {
+    for ((index, name), shown) in controllers.iter().enumerate().zip(shown(study, controllers)) {
+        let (checked, color) = (if shown { " checked" } else { "" }, index % COLORS);
         let _ = writeln!(
             page,
-            "<label><input type=\"checkbox\" checked data-controller=\"{index}\"><svg class=\"key\" \
-             viewBox=\"0 0 24 8\" aria-hidden=\"true\"><path class=\"c{index}\" d=\"M0 4H24\"/></svg>{}</label>",
+            "<label><input type=\"checkbox\"{checked} data-controller=\"{index}\"><svg class=\"key\" \
+             viewBox=\"0 0 24 8\" aria-hidden=\"true\"><path class=\"c{color}\" d=\"M0 4H24\"/></svg>{}</label>",
             escaped(name)
         );
     }

@@ -6,7 +6,7 @@ use super::chart::{Chart, Dot, Line};
 use super::scale::Scale;
 use super::series::Curves;
 use super::words::{escaped, or_dash, short, time};
-use super::{facts, league};
+use super::{COLORS, facts, league};
 use crate::decisions::Step;
 use crate::row::PlanFound;
 use crate::suite::{Study, Yardstick};
@@ -216,7 +216,8 @@ impl<'a> Scene<'a> {
 
 /// Colour, and what hides it. A static plan of a claim has none of the controllers' colours.
 fn class(curves: &Curves) -> String {
-    curves.color.map_or_else(|| "still".into(), |color| format!("c{color} k{color}"))
+    let class = |color: usize| format!("c{} k{color}", color % COLORS);
+    curves.color.map_or_else(|| "still".into(), class)
 }
 
 fn hides(curves: &Curves) -> String {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
+
 /// What arrives, in items a second. Every rate is 0 to 1e9, every time .01 to 3,600 s.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, tag = "pattern", rename_all = "snake_case")]
@@ -34,6 +36,9 @@ pub enum Arrivals {
         every_s: f64,
         /// How long one lasts, up to `every_s`.
         for_s: f64,
+        /// When the first one comes. Default 0.
+        #[serde(default, skip_serializing_if = "is_default")]
+        first_s: f64,
     },
     /// From one rate to another.
     Ramp {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::is_default;
-use super::weather::{Drift, Interruption, Locks, Spread, Tail};
+use super::weather::{Drift, Interruption, Locks, Spread, Tail, WriteBack};
 
 /// A backend.
 ///
@@ -48,6 +48,14 @@ pub struct BackendSpec {
     /// Checkpoints and silences. Default: none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub interruptions: Vec<Interruption>,
+    /// What was written is written back once there is enough of it. Default: never.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub write_back: Option<WriteBack>,
+    /// What was left of the capacity once, from a trace: millisecond and share, as pairs; the
+    /// milliseconds grow, each share is .001 to 100, at most 72,000. It begins again when it is over.
+    /// Filled by [`Scenario::behaving`](super::Scenario::behaving). Default: nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub recorded_capacity: Vec<(u64, f64)>,
     /// A capacity that wanders by chance. Default: none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
@@ -103,6 +111,10 @@ pub struct Spill {
     /// Nanoseconds for each item times each item, 0 to 1,000. Default 2.
     #[serde(default = "two")]
     pub ns_per_item_squared: f64,
+    /// What such a batch costs more whatever its size, in milliseconds, 0 to 60,000: it does not
+    /// fit a buffer any more. Default 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub fixed_ms: f64,
 }
 
 const fn two() -> f64 {

@@ -36,8 +36,20 @@ pub const MEASURED: [(&str, &str); 5] = [
     ("http_standin", include_str!("../../scenarios/measured/http_standin.yaml")),
 ];
 
+/// Scenarios whose source is slow, or silent for a minute: name and YAML.
+pub const SOURCE: [(&str, &str); 2] = files!["source_slow", "source_idle"];
+
 /// Scenarios of several classes on one sink: name and YAML.
 pub const CLASSES: [(&str, &str); 1] = files!["classes"];
+
+/// The scenarios of slow sources.
+///
+/// # Errors
+///
+/// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
+pub fn source() -> Result<Vec<Scenario>, ScenarioError> {
+    SOURCE.iter().map(|(_, text)| Scenario::from_yaml(text)).collect()
+}
 
 /// The scenarios of classes.
 ///
@@ -90,8 +102,8 @@ pub fn arrivals() -> Result<Vec<Scenario>, ScenarioError> {
 ///
 /// [`ScenarioError`] if a shipped file were wrong, which a test rules out.
 pub fn by_name(name: &str) -> Result<Option<Scenario>, ScenarioError> {
-    let mut all =
-        SATURATED.iter().chain(&ARRIVALS).chain(&SHARERS).chain(&MEASURED).chain(&CLASSES);
+    let canonical = SATURATED.iter().chain(&ARRIVALS).chain(&SOURCE);
+    let mut all = canonical.chain(&SHARERS).chain(&MEASURED).chain(&CLASSES);
     let found = all.find(|(known, _)| *known == name);
     found.map(|(_, text)| Scenario::from_yaml(text)).transpose()
 }

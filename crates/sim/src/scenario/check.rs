@@ -10,7 +10,11 @@ use super::{Arrivals, OwnLoad, Scenario};
 /// The longest anything may last, in seconds.
 const LONG: f64 = 3600.0;
 
+/// Changes of a recorded capacity: an hour of one each fifty milliseconds.
+const RECORDED_MAX: usize = 72_000;
+
 pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
+    within("name (length)", scenario.name.len(), 1..=128)?;
     within("duration_s", scenario.duration_s, 1.0..=LONG)?;
     within("target.latency_ms", scenario.target.latency_ms, 1.0..=LONG * 1e3)?;
     within("item_bytes", scenario.item_bytes, 1..=1_000_000)?;
@@ -29,6 +33,12 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), SettingError> {
     scenario.bounds.to_bounds().check()?;
     arrivals(&scenario.arrivals)?;
     recorded(&scenario.recorded_arrivals)?;
+    let replays = |arrivals: &Arrivals| matches!(arrivals, Arrivals::Replay { .. });
+    let of_classes = scenario.classes.iter().filter_map(|class| class.arrivals.as_ref());
+    if std::iter::once(&scenario.arrivals).chain(of_classes).any(replays) {
+        let bound = 1..=tidegate::recording::LINES_MAX;
+        within("recorded_arrivals (how many)", scenario.recorded_arrivals.len(), bound)?;
+    }
     cost(&scenario.backend)?;
     faults(&scenario.backend)?;
     weather(&scenario.backend)?;
@@ -61,6 +71,7 @@ fn cost(backend: &BackendSpec) -> Result<(), SettingError> {
     if let Some(spill) = backend.spill {
         within("backend.spill.above_items", spill.above_items, 1..=1_000_000)?;
         within("backend.spill.ns_per_item_squared", spill.ns_per_item_squared, 0.0..=1000.0)?;
+        within("backend.spill.fixed_ms", spill.fixed_ms, 0.0..=60_000.0)?;
     }
     Ok(())
 }
@@ -117,6 +128,14 @@ fn weather(backend: &BackendSpec) -> Result<(), SettingError> {
         within("backend.locks.writers", locks.writers, 1..=1024)?;
         within("backend.locks.handoff_ms", locks.handoff_ms, 0.0..=60_000.0)?;
     }
+    let recorded = &backend.recorded_capacity;
+    within("backend.recorded_capacity (how many)", recorded.len(), 0..=RECORDED_MAX)?;
+    for ((before, _), (at_ms, _)) in recorded.iter().zip(recorded.iter().skip(1)) {
+        within("backend.recorded_capacity.at_ms", *at_ms, before + 1..=u64::MAX)?;
+    }
+    for (_, left) in recorded {
+        within("backend.recorded_capacity.left", *left, 0.001..=100.0)?;
+    }
     within("backend.interruptions (how many)", backend.interruptions.len(), 0..=16)?;
     for interruption in &backend.interruptions {
         let Between { from, to } = interruption.every_s;
@@ -126,6 +145,15 @@ fn weather(backend: &BackendSpec) -> Result<(), SettingError> {
         within("backend.interruptions.for_s.from", from, 0.001..=LONG)?;
         within("backend.interruptions.for_s.to", to, from..=LONG)?;
         within("backend.interruptions.capacity", interruption.capacity, 0.001..=1.0)?;
+    }
+    if let Some(write_back) = backend.write_back {
+        let Between { from, to } = write_back.every_items;
+        within("backend.write_back.every_items.from", from, 1.0..=1e9)?;
+        within("backend.write_back.every_items.to", to, from..=1e9)?;
+        let Between { from, to } = write_back.for_s;
+        within("backend.write_back.for_s.from", from, 0.001..=LONG)?;
+        within("backend.write_back.for_s.to", to, from..=LONG)?;
+        within("backend.write_back.capacity", write_back.capacity, 0.001..=1.0)?;
     }
     if let Some(drift) = backend.drift {
         within("backend.drift.sigma", drift.sigma, 0.0..=1.0)?;
@@ -182,10 +210,11 @@ fn arrivals(arrivals: &Arrivals) -> Result<(), SettingError> {
             rate("arrivals.amplitude", amplitude)?;
             time("arrivals.period_s", period_s)
         }
-        Arrivals::Spikes { base, peak, every_s, for_s } => {
+        Arrivals::Spikes { base, peak, every_s, for_s, first_s } => {
             rate("arrivals.base", base)?;
             rate("arrivals.peak", peak)?;
             time("arrivals.every_s", every_s)?;
+            within("arrivals.first_s", first_s, 0.0..=LONG)?;
             within("arrivals.for_s", for_s, 0.0..=every_s)
         }
         Arrivals::Ramp { from, to, over_s } => {

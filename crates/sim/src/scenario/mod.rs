@@ -13,6 +13,7 @@ pub mod canonical;
 mod check;
 pub mod class;
 pub mod random;
+pub mod trace;
 pub mod weather;
 
 use std::time::Duration;
@@ -154,14 +155,17 @@ pub enum ScenarioError {
     Parse(String),
     /// A recording cannot be read.
     #[error("the recording cannot be read: {0}")]
-    Recording(#[from] tidegate::recording::RecordingError),
+    Recording(tidegate::recording::RecordingError),
+    /// A trace of attempts cannot be read.
+    #[error("the trace cannot be read: {0}")]
+    Trace(trace::TraceError),
     /// A field is out of its bounds.
-    #[error("scenario {scenario}: {source}")]
+    #[error("scenario {scenario}: {why}")]
     Setting {
         /// The scenario's name.
         scenario: String,
         /// The field, its value and its bound.
-        source: SettingError,
+        why: SettingError,
     },
 }
 
@@ -185,7 +189,7 @@ impl Scenario {
     pub fn checked(self) -> Result<Self, ScenarioError> {
         match check::check(&self) {
             Ok(()) => Ok(self),
-            Err(source) => Err(ScenarioError::Setting { scenario: self.name, source }),
+            Err(why) => Err(ScenarioError::Setting { scenario: self.name, why }),
         }
     }
 
@@ -207,10 +211,28 @@ impl Scenario {
     ///
     /// [`ScenarioError::Recording`] that says which line is wrong.
     pub fn replaying(mut self, recording: &str, again: bool) -> Result<Self, ScenarioError> {
-        let arrived = tidegate::recording::read(recording)?;
+        let arrived = tidegate::recording::read(recording).map_err(ScenarioError::Recording)?;
         self.recorded_arrivals = arrived.iter().map(|one| (one.at_ms, one.items)).collect();
         self.arrivals = Arrivals::Replay { again };
+        if let Some((last_ms, _)) = self.recorded_arrivals.last().filter(|_| !again) {
+            #[expect(clippy::cast_precision_loss, reason = "an hour of milliseconds")]
+            let seconds = *last_ms as f64 / 1e3;
+            // As long as it was recorded, and a little for the last ones to be delivered.
+            self.duration_s = (seconds + 1.0).ceil().clamp(1.0, 3600.0);
+            self.changes_s.clear();
+        }
         self.checked()
+    }
+
+    /// The backend of a trace of attempts, as the runner of real backends writes them: its costs by
+    /// regression, and over time what was left of its capacity. Whatever the trace does not say is
+    /// as in this scenario.
+    ///
+    /// # Errors
+    ///
+    /// [`ScenarioError::Trace`] that says which line is wrong, or what is missing.
+    pub fn behaving(self, attempts: &str) -> Result<Self, ScenarioError> {
+        trace::scenario(self, attempts).map_err(ScenarioError::Trace)?.checked()
     }
 
     /// Lanes in all: of every instance, one for each class.

@@ -37,9 +37,12 @@ pub fn scenario(number: u64) -> Scenario {
             spill: Some(Spill {
                 above_items: rng.log_between(1_500.0, 12_000.0).round() as u32,
                 ns_per_item_squared: 2.0,
+                fixed_ms: 0.0,
             }),
             stalls: Some(Stalls { every_s: 30.0, for_s: 0.12, capacity: 0.1, periodic: false }),
             interruptions: Vec::new(),
+            write_back: None,
+            recorded_capacity: Vec::new(),
             drift: None,
             errors: Errors { base: 0.0003, slope: 0.004 },
             timeout_s: 3.0,

@@ -5,6 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
+
 /// Rare attempts that need many times the service: by a factor `u^(-1/exponent)` of a uniform `u`
 /// (Pareto's law).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -56,6 +58,24 @@ pub struct Locks {
     /// What a batch that had to wait costs more, in milliseconds, 0 to 60,000. Default 0.
     #[serde(default)]
     pub handoff_ms: f64,
+    /// Whether those who wait ask again after pauses that grow (SQLite's busy handler) rather than
+    /// being served in order: whoever comes while it is free has it, so a few wait long and most
+    /// not at all. Default no.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub polls: bool,
+}
+
+/// What was written is written back once there is enough of it: a log that is full, a checkpoint by
+/// volume. All batches feel it, and the more is written the more often it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WriteBack {
+    /// Items after which it comes, each 1 to 1e9.
+    pub every_items: Between,
+    /// How long one lasts, in seconds, each .001 to 3,600.
+    pub for_s: Between,
+    /// What is left of the capacity meanwhile, .001 to 1.
+    pub capacity: f64,
 }
 
 /// Something that takes capacity from all at once, again and again: a checkpoint (seconds of some

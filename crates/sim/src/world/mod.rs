@@ -30,8 +30,8 @@ use shell::{Next, Place, Shell};
 enum Event {
     /// An instance begins.
     Begin(usize),
-    /// A batch is done, if nothing has changed since this version of the forecast.
-    Done(u64),
+    /// Something happens in the backend, if nothing has changed since this version of the forecast.
+    Turn(u64),
     /// The answer to a job reaches the client.
     Answer(usize),
     /// The client gives up on the job, if it is still the attempt of that number.
@@ -41,6 +41,8 @@ enum Event {
     Stall,
     /// The interruption of that number begins or ends.
     Interruption(usize),
+    /// The recorded capacity changes.
+    Recorded,
     Feedback,
     /// The timer of an engine.
     Timer(usize),
@@ -145,6 +147,9 @@ impl<'a> World<'a> {
         for (number, at) in self.backend.first_interruptions().into_iter().enumerate() {
             self.agenda.note(at, Event::Interruption(number));
         }
+        if let Some(at) = self.backend.first_recorded() {
+            self.agenda.note(at, Event::Recorded);
+        }
         if !self.scenario.backend.feedback.is_silent() {
             self.agenda.note(Moment::ZERO + self.feedback_every(), Event::Feedback);
         }
@@ -165,8 +170,8 @@ impl<'a> World<'a> {
     fn happen(&mut self, now: Moment, event: Event) {
         match event {
             Event::Begin(instance) => self.settle_all(now, instance),
-            Event::Done(forecast) if forecast == self.forecast => self.done(now),
-            Event::Done(_) => {}
+            Event::Turn(forecast) if forecast == self.forecast => self.turn(now),
+            Event::Turn(_) => {}
             Event::Answer(job) => self.answered(now, job),
             Event::GiveUp(job, attempt) => self.give_up(now, job, attempt),
             Event::Arrivals => self.arrive(now),
@@ -187,6 +192,12 @@ impl<'a> World<'a> {
                 }
                 self.foresee();
             }
+            Event::Recorded => {
+                if let Some(next) = self.backend.play(now) {
+                    self.agenda.note(next, Event::Recorded);
+                }
+                self.foresee();
+            }
             Event::Feedback => self.report(now),
             Event::Timer(index) => {
                 if self.shells.get_mut(index).is_some_and(|shell| shell.timer_is_due(now)) {
@@ -198,16 +209,16 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Notes when the next batch is done, and forgets what was noted before.
+    /// Notes when something happens in the backend, and forgets what was noted before.
     fn foresee(&mut self) {
         self.forecast += 1;
-        if let Some(at) = self.backend.next_end() {
-            self.agenda.note(at, Event::Done(self.forecast));
+        if let Some(at) = self.backend.next_turn() {
+            self.agenda.note(at, Event::Turn(self.forecast));
         }
     }
 
-    fn done(&mut self, now: Moment) {
-        if let Some(job) = self.backend.leave(now) {
+    fn turn(&mut self, now: Moment) {
+        if let Some(job) = self.backend.turn(now) {
             let way = self.backend.way_back();
             self.agenda.note(now + way, Event::Answer(job));
         }
@@ -373,7 +384,9 @@ impl<'a> World<'a> {
         let (from, slot) = (job.shell, job.slot.take());
         let Some(shell) = self.shells.get_mut(from) else { return };
         let sent = ticket.sent().at;
-        let timely = self.record.answered(now, sent, outcome, &job.batch, shell.engine.plan());
+        // Of many lanes one is told: plans that belong to different lanes make no curve.
+        let plan = (from == 0).then(|| shell.engine.plan());
+        let timely = self.record.answered(now, sent, outcome, &job.batch, plan);
         shell.delivered(now, timely);
         if outcome != Outcome::Ok {
             shell.lane.take_back(&job.batch);

@@ -22,7 +22,7 @@ use crate::{Feedback, Outcome};
 pub struct Answer<O = ()> {
     pub(super) outcome: Outcome,
     pub(super) failure: Option<Arc<str>>,
-    pub(super) feedback: Option<Feedback>,
+    pub(super) feedback: Option<Box<Feedback>>,
     pub(super) results: Results<O>,
 }
 
@@ -33,6 +33,8 @@ pub(super) enum Results<O> {
     All(fn() -> O),
     /// All failed alike.
     None(Failure),
+    /// All were delivered, and each has its value, in order.
+    Values(Vec<Option<O>>),
     /// One for each, in order.
     Each(Vec<Option<Result<O, Failure>>>),
 }
@@ -43,6 +45,11 @@ impl<O> Results<O> {
         match self {
             Self::All(value) => Ok(value()),
             Self::None(failure) => Err(failure.clone()),
+            Self::Values(values) => {
+                let answered = values.len();
+                let value = values.get_mut(position).and_then(Option::take);
+                value.ok_or(Failure::Unanswered { answered, items })
+            }
             Self::Each(results) => {
                 let answered = results.len();
                 let result = results.get_mut(position).and_then(Option::take);
@@ -51,11 +58,50 @@ impl<O> Results<O> {
         }
     }
 
+    /// Takes out what nobody will ask for, to be dropped somewhere else.
+    pub(super) fn discard(&mut self, position: usize) -> Option<Result<O, Failure>> {
+        match self {
+            Self::All(_) | Self::None(_) => None,
+            Self::Values(values) => values.get_mut(position).and_then(Option::take).map(Ok),
+            Self::Each(results) => results.get_mut(position).and_then(Option::take),
+        }
+    }
+
+    /// How many there are, if there is one for each.
+    const fn answered(&self) -> Option<usize> {
+        match self {
+            Self::All(_) | Self::None(_) => None,
+            Self::Values(values) => Some(values.len()),
+            Self::Each(results) => Some(results.len()),
+        }
+    }
+
+    /// How many of them are good, if there is one for each.
+    fn delivered(&self) -> usize {
+        match self {
+            Self::All(_) | Self::None(_) => 0,
+            Self::Values(values) => values.len(),
+            Self::Each(results) => {
+                results.iter().filter(|result| matches!(result, Some(Ok(_)))).count()
+            }
+        }
+    }
+
+    fn truncate(&mut self, items: usize) {
+        match self {
+            Self::All(_) | Self::None(_) => {}
+            Self::Values(values) => values.truncate(items),
+            Self::Each(results) => results.truncate(items),
+        }
+    }
+
     /// The failure of the item at `position`, if it failed and was not taken yet.
     pub(super) fn failure(&self, position: usize, items: usize) -> Option<Failure> {
         match self {
             Self::All(_) => None,
             Self::None(failure) => Some(failure.clone()),
+            Self::Values(values) => (position >= values.len())
+                .then_some(Failure::Unanswered { answered: values.len(), items }),
             Self::Each(results) => match results.get(position) {
                 Some(Some(Err(failure))) => Some(failure.clone()),
                 Some(_) => None,
@@ -91,13 +137,8 @@ impl<O> Answer<O> {
 
     /// Every item was taken, and each has a value, in order.
     pub fn values(values: impl IntoIterator<Item = O>) -> Self {
-        let results = values.into_iter().map(|value| Some(Ok(value))).collect();
-        Self {
-            outcome: Outcome::Ok,
-            failure: None,
-            feedback: None,
-            results: Results::Each(results),
-        }
+        let results = Results::Values(values.into_iter().map(Some).collect());
+        Self { outcome: Outcome::Ok, failure: None, feedback: None, results }
     }
 
     /// An answer for each item, in order. If all failed the batch counts as refused. An item
@@ -142,14 +183,12 @@ impl<O> Answer<O> {
 
     /// Holds the outcome against the number of items that the batch really had.
     pub(super) fn check(&mut self, items: usize) {
-        let Results::Each(results) = &mut self.results else { return };
-        let answered = results.len();
-        results.truncate(items);
+        let Some(answered) = self.results.answered() else { return };
         if answered == items {
             return;
         }
-        let delivered = results.iter().filter(|result| matches!(result, Some(Ok(_)))).count();
-        let delivered = u32::try_from(delivered).unwrap_or(u32::MAX);
+        self.results.truncate(items);
+        let delivered = u32::try_from(self.results.delivered()).unwrap_or(u32::MAX);
         if answered < items {
             self.outcome = match delivered {
                 0 => Outcome::Rejected,
@@ -166,7 +205,7 @@ impl<O> Answer<O> {
 
     /// The same, with what the backend said of its load.
     pub fn with_feedback(mut self, feedback: Feedback) -> Self {
-        self.feedback = Some(feedback);
+        self.feedback = Some(Box::new(feedback));
         self
     }
 }
@@ -182,6 +221,21 @@ impl<O> Answer<O> {
 ///
 /// An `Err` of the whole batch says nothing of its kind, so it counts as [`Outcome::Overloaded`]:
 /// to send less is the safe reading. Answer with [`Answer::failed`] to say more.
+///
+/// ```
+/// use tidegate::batcher::{Answer, IntoAnswer};
+///
+/// /// What a client library of ours says.
+/// struct Receipt;
+///
+/// impl IntoAnswer for Receipt {
+///     type Output = ();
+///
+///     fn into_answer(self) -> Answer {
+///         Answer::ok()
+///     }
+/// }
+/// ```
 pub trait IntoAnswer {
     /// The value that a delivered item gets.
     type Output: Send + 'static;

@@ -6,9 +6,14 @@ use std::time::Duration;
 
 use super::clock::Clock;
 use super::driver::Driver;
-use super::given_up::{GivenUp, Hook};
+use super::flow::Flow;
+use super::given_up::{GivenUp, Hook, Keep};
+use super::keyed::Common;
+use super::observe::Observer;
 use super::queue::Shared;
+use super::recovery::{Parts, Recovery, Retries};
 use super::{Batcher, Handler};
+use crate::breaker::{self, Breaker};
 use crate::error::{SettingError, within};
 use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 
@@ -28,7 +33,7 @@ use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 ///     .unwrap_err();
 /// assert_eq!(error.to_string(), "batch_size.max is 100, but must be between 500 and 1000000");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Builder<T> {
     bounds: Bounds,
     first: Plan,
@@ -36,7 +41,34 @@ pub struct Builder<T> {
     queue_items: usize,
     queue_bytes: usize,
     decisions_kept: usize,
+    name: Arc<str>,
     hook: Option<Hook<T>>,
+    keep: Option<Keep<T>>,
+    retries: Option<Retries>,
+    breaker: Option<breaker::Settings>,
+    bisects: bool,
+    jitter: Option<u64>,
+}
+
+/// Whatever the items are: they are not in here.
+impl<T> Clone for Builder<T> {
+    fn clone(&self) -> Self {
+        Self {
+            bounds: self.bounds,
+            first: self.first,
+            controller: self.controller.clone(),
+            queue_items: self.queue_items,
+            queue_bytes: self.queue_bytes,
+            decisions_kept: self.decisions_kept,
+            name: Arc::clone(&self.name),
+            hook: self.hook.clone(),
+            keep: self.keep,
+            retries: self.retries,
+            breaker: self.breaker,
+            bisects: self.bisects,
+            jitter: self.jitter,
+        }
+    }
 }
 
 impl<T> Default for Builder<T> {
@@ -54,7 +86,13 @@ impl<T> Default for Builder<T> {
             queue_items: 100_000,
             queue_bytes: 64 << 20,
             decisions_kept: 256,
+            name: "batcher".into(),
             hook: None,
+            keep: None,
+            retries: None,
+            breaker: None,
+            bisects: false,
+            jitter: None,
         }
     }
 }
@@ -107,7 +145,7 @@ impl<T: Send + 'static> Builder<T> {
         self
     }
 
-    /// Who finds the plan. Default [`ControllerSettings::Aimd`] with a target of 100 ms.
+    /// Who finds the plan. Default [`ControllerSettings::Joint`] with a target of 100 ms.
     #[must_use]
     pub fn controller(mut self, controller: ControllerSettings) -> Self {
         self.controller = controller;
@@ -133,6 +171,103 @@ impl<T: Send + 'static> Builder<T> {
     #[must_use]
     pub const fn decisions_kept(mut self, decisions: usize) -> Self {
         self.decisions_kept = decisions;
+        self
+    }
+
+    /// What the batcher is called in metrics and traces. Default `batcher`.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Tries a batch again that the backend did not take because of its state: throttled,
+    /// overloaded, timed out or unreachable. Default no retries.
+    ///
+    /// Costs a clone of every batch, since the handler consumes the batch itself: make items cheap
+    /// to clone (an `Arc`). A batch whose answer was lost may be delivered twice, so what it does
+    /// should be the same when it is done twice.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use tidegate::Batcher;
+    /// use tidegate::batcher::Retries;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let attempts = AtomicU32::new(0);
+    /// let batcher = Batcher::builder().retries(Retries::default()).build(move |_: Vec<u64>| {
+    ///     let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+    ///     async move { if first { Err("busy") } else { Ok(()) } }
+    /// })?;
+    /// assert_eq!(batcher.submit(7).await, Ok(()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn retries(mut self, retries: Retries) -> Self
+    where
+        T: Clone,
+    {
+        self.keep = Some(<[T]>::to_vec);
+        self.retries = Some(retries);
+        self
+    }
+
+    /// The seed of the jitter of retries, for a test that shall be the same each time. Default: one
+    /// at random.
+    #[must_use]
+    pub const fn jitter_seed(mut self, seed: u64) -> Self {
+        self.jitter = Some(seed);
+        self
+    }
+
+    /// Stops sending while the backend is away, and looks with a few small batches whether it is
+    /// back. Default no breaker.
+    ///
+    /// ```
+    /// use tidegate::{Batcher, breaker};
+    ///
+    /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// # let _context = runtime.enter();
+    /// let settings = breaker::Settings { failures: 3, ..breaker::Settings::default() };
+    /// let batcher = Batcher::builder().breaker(settings).build(|_: Vec<u64>| async {})?;
+    /// # drop(batcher);
+    /// # Ok::<(), tidegate::SettingError>(())
+    /// ```
+    #[must_use]
+    pub const fn breaker(mut self, settings: breaker::Settings) -> Self {
+        self.breaker = Some(settings);
+        self
+    }
+
+    /// Cuts a batch whose data was refused ([`Outcome::Rejected`](crate::Outcome::Rejected) or
+    /// [`TooLarge`](crate::Outcome::TooLarge)) in halves, until the item at fault stands alone: it
+    /// is given up, and all others are delivered. For backends that take a batch whole or not at
+    /// all. Default no bisection: the whole batch is given up.
+    ///
+    /// Costs a clone of every batch, as [`retries`](Self::retries) do.
+    ///
+    /// ```
+    /// use tidegate::batcher::Answer;
+    /// use tidegate::{Batcher, Outcome};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let batcher = Batcher::builder().bisection().build(|batch: Vec<u64>| async move {
+    ///     if batch.contains(&13) { Answer::failed(Outcome::Rejected, "13") } else { Answer::ok() }
+    /// })?;
+    /// for item in 0..20 {
+    ///     batcher.add(item).await?;
+    /// }
+    /// let stats = batcher.close().await;
+    /// assert_eq!((stats.delivered, stats.failed), (19, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn bisection(mut self) -> Self
+    where
+        T: Clone,
+    {
+        self.keep = Some(<[T]>::to_vec);
+        self.bisects = true;
         self
     }
 
@@ -167,6 +302,7 @@ impl<T: Send + 'static> Builder<T> {
     where
         T: Clone,
     {
+        self.keep = Some(<[T]>::to_vec);
         self.hook = Some(Hook::new(hook));
         self
     }
@@ -181,16 +317,58 @@ impl<T: Send + 'static> Builder<T> {
     ///
     /// Outside of a tokio runtime.
     pub fn build<H: Handler<T>>(self, handler: H) -> Result<Batcher<T, H::Output>, SettingError> {
-        let controller = self.controller.build(self.first, &self.bounds)?;
+        self.start(handler, None)
+    }
+
+    /// Refuses what is out of range.
+    pub(super) fn check(&self) -> Result<(), SettingError> {
+        self.controller.build(self.first, &self.bounds)?;
         within("queue_items", self.queue_items, 1..=1_000_000_000)?;
         let batch = usize::try_from(self.bounds.batch_bytes_max).unwrap_or(usize::MAX);
         within("queue_bytes", self.queue_bytes, batch..=64 << 30)?;
         within("decisions_kept", self.decisions_kept, 0..=100_000)?;
+        self.breaker.map_or(Ok(()), |settings| settings.check())
+    }
+
+    /// Starts a batcher that shares `common` with others.
+    pub(super) fn start<H: Handler<T>>(
+        self,
+        handler: H,
+        common: Option<Arc<Common>>,
+    ) -> Result<Batcher<T, H::Output>, SettingError> {
+        self.check()?;
+        let controller = self.controller.build(self.first, &self.bounds)?;
         let clock = Clock::start();
         let engine = Engine::new(clock.now(), controller, self.bounds, self.decisions_kept);
         let room = (self.queue_items, self.queue_bytes);
-        let shared = Arc::new(Shared::new(clock, engine, room, self.hook));
-        tokio::spawn(Driver::new(Arc::clone(&shared), handler).run());
+        let breaker = self.breaker.map(Breaker::new).transpose()?;
+        let parts = Parts { retries: self.retries, breaker, bisects: self.bisects };
+        let seed = self.jitter.unwrap_or_else(random);
+        let recovery =
+            (!parts.is_none()).then(|| Box::new(Recovery::<T, H::Output>::new(parts, seed)));
+        let shared =
+            Arc::new(Shared::new(clock, engine, room, self.hook, self.keep, common.clone()));
+        let flow = Flow::new(recovery, Observer::new(&self.name));
+        let handler = Arc::new(handler);
+        let call = move |batch| {
+            let (handler, common) = (Arc::clone(&handler), common.clone());
+            async move {
+                let Some(common) = common else { return (handler.handle(batch).await, None) };
+                let turn = common.turn().await;
+                let departed = clock.now();
+                let answer = handler.handle(batch).await;
+                drop(turn);
+                (answer, Some(departed))
+            }
+        };
+        tokio::spawn(Driver::new(Arc::clone(&shared), flow, call));
         Ok(Batcher { shared })
     }
+}
+
+/// A seed for jitter, which only has to differ from process to process.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+
+    RandomState::new().hash_one(0)
 }

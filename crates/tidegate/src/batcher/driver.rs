@@ -1,243 +1,239 @@
-//! Who runs a batcher? One task: it asks the engine, cuts batches, and awaits the handler.
+//! Who runs a batcher? One task: it takes each step of the [flow](super::flow), polls the handler,
+//! and waits for what comes next.
 //!
-//! A batch's future is polled here once. If it is ready there was no need for a task; if not, or if
-//! more batches wait to be cut, it runs in a task of its own, beside the others.
+//! A batch's future is polled here once. If it is ready there was no need for a task, and no
+//! allocation either: the box it was polled in is used again. If not, it goes on in a task of its
+//! own, beside the others.
 //!
 //! After a wake-up the driver lets the tasks that are ready to run go first, once, where that pays:
 //! those that are about to add an item share the batch, instead of following the first one in a
 //! batch each. With a lone producer it does not pay, and is tried ever more rarely.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Sleep;
 
 use super::answer::Answer;
-use super::attempt::{Attempt, Told};
-use super::handler::Handler;
+use super::batch::Batch;
+use super::flow::{Departure, Flow, Next};
+use super::piece::Attempt;
 use super::queue::Shared;
-use super::round::Group;
-use crate::engine::{Step, Wait};
+use super::sync::Arc;
 use crate::{Moment, Outcome};
 
-/// What a handle asks of the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
-    Flush,
-    Drain,
-}
+/// After so many batches the driver lets others run, however much waits.
+const BATCHES_A_POLL: usize = 64;
 
-pub(super) struct Driver<T: Send + 'static, H: Handler<T>> {
-    shared: Arc<Shared<T, H::Output>>,
-    handler: Arc<H>,
-    flying: JoinSet<Answer<H::Output>>,
+/// At most so many boxes of futures are kept.
+const SLOTS_KEPT: usize = 4;
+
+/// What a handler's future resolves to, and when the attempt left if that was not at once.
+pub(super) type Reply<O> = (Answer<O>, Option<Moment>);
+
+/// Where a handler's future lies while it is polled.
+type Slot<F> = Pin<Box<Option<F>>>;
+
+/// What a task ended with.
+type Joined<O, F> = Result<(Id, (Reply<O>, Slot<F>)), JoinError>;
+
+pub(super) struct Driver<T, O: 'static, C, F> {
+    shared: Arc<Shared<T, O>>,
+    flow: Flow<T, O>,
+    call: C,
+    slots: Vec<Slot<F>>,
+    flying: JoinSet<(Reply<O>, Slot<F>)>,
     /// What is in flight, by the id of its task.
-    attempts: HashMap<tokio::task::Id, Attempt<T, H::Output>>,
-    /// Numbers of the first items of the batches in flight.
-    firsts: BTreeSet<u64>,
+    attempts: HashMap<Id, Attempt<T, O>>,
+    timer: Option<Pin<Box<Sleep>>>,
     patience: Patience,
-    /// A round that is done, for the next time that the lock is held.
-    spare: Option<Group<H::Output>>,
+    state: State,
 }
 
-/// What the driver does next.
-#[expect(clippy::large_enum_variant, reason = "one at a time, and a box would cost each batch")]
-enum Next<T, O> {
-    Send(Departure<T, O>),
-    Wait(Option<Moment>),
-    End,
+/// Where it is between two polls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    /// It waits for an edge, an answer or the timer.
+    Rests,
+    /// It went to the end of the run queue once.
+    Yielded,
+    Works,
 }
 
-/// A batch that leaves.
-struct Departure<T, O> {
-    items: Vec<T>,
-    attempt: Attempt<T, O>,
-    /// Whether more items wait behind it.
-    more: bool,
-}
-
-impl<T: Send + 'static, H: Handler<T>> Driver<T, H> {
-    pub(super) fn new(shared: Arc<Shared<T, H::Output>>, handler: H) -> Self {
+impl<T, O, C, F> Driver<T, O, C, F>
+where
+    T: Send + 'static,
+    O: Send + 'static,
+    C: Fn(Batch<T>) -> F,
+    F: Future<Output = Reply<O>> + Send + 'static,
+{
+    pub(super) fn new(shared: Arc<Shared<T, O>>, flow: Flow<T, O>, call: C) -> Self {
         Self {
             shared,
-            handler: Arc::new(handler),
+            flow,
+            call,
+            slots: Vec::new(),
             flying: JoinSet::new(),
             attempts: HashMap::new(),
-            firsts: BTreeSet::new(),
+            timer: None,
             patience: Patience::default(),
-            spare: None,
+            state: State::New,
         }
     }
 
-    pub(super) async fn run(mut self) {
-        loop {
-            match self.step() {
-                Next::Send(departure) => self.send(departure).await,
-                Next::Wait(until) => self.next_edge(until).await,
-                Next::End => return,
-            }
-        }
-    }
-
-    /// Asks the engine, and cuts the batch that it wants.
-    fn step(&mut self) -> Next<T, H::Output> {
-        let shared = &self.shared;
-        let now = shared.clock.now();
-        let mut open = shared.lock();
-        if let Some(round) = self.spare.take() {
-            open.line.keep(round);
-        }
-        while let Some(command) = open.commands.pop_front() {
-            match command {
-                Command::Flush => {
-                    let queue = open.line.seen();
-                    open.engine.flush(&queue);
-                }
-                Command::Drain => open.engine.drain(),
-            }
-        }
-        let linger = open.engine.plan().linger;
-        if open.closed {
-            open.sweep_all(true, &shared.clock);
-        } else if open.locals.due(linger).is_some_and(|due| due <= now) {
-            open.sweep(&shared.clock);
-        }
-        let queue = open.line.seen();
-        let step = open.engine.poll(now, &queue);
-        let size = open.engine.plan().batch_size as usize;
-        open.line.seal_at(size);
-        match step {
-            Step::Wait(_) if open.is_done() && self.attempts.is_empty() => {
-                open.over = true;
-                Next::End
-            }
-            Step::Wait(wait) => {
-                open.expect(wait);
-                let Wait { until, .. } = wait;
-                Next::Wait(crate::time::earlier(until, open.locals.due(linger)))
-            }
-            Step::Send(cut) => {
-                let first = open.head();
-                let batch = open.line.take(cut);
-                let count = batch.items.len();
-                let items = u32::try_from(count).unwrap_or(u32::MAX);
-                let ticket = Some(open.engine.sent(now, cut, items, batch.bytes));
-                let more = open.line.items() > 0;
-                drop(open);
-                let kept =
-                    |hook: &super::given_up::Hook<T>| (hook.clone(), hook.keep(&batch.items));
-                let hook = shared.hook.as_ref().map(kept);
-                let told = Some(Told { groups: batch.groups, hook });
-                let bytes = batch.bytes;
-                let attempt = Attempt { ticket, items: count, bytes, first, told };
-                Next::Send(Departure { items: batch.items, attempt, more })
-            }
-        }
-    }
-
-    async fn send(&mut self, departure: Departure<T, H::Output>) {
-        let Departure { items, attempt, more } = departure;
-        let handler = Arc::clone(&self.handler);
-        let mut answer = Box::pin(async move { handler.handle(items).await });
-        if !more {
-            let first_poll = std::future::poll_fn(|cx| Poll::Ready(poll(answer.as_mut(), cx)));
-            if let Poll::Ready(answer) = first_poll.await {
-                self.answered(attempt, answer);
+    fn send(&mut self, departure: Departure<T, O>, cx: &mut Context<'_>) {
+        let Departure { items, attempt, here } = departure;
+        let batch = Batch::new(items, &self.shared.spares);
+        let mut slot = self.slots.pop().unwrap_or_else(|| Box::pin(None));
+        slot.set(Some((self.call)(batch)));
+        let mut took = None;
+        if here {
+            if let Poll::Ready((answer, _)) = poll(&mut slot, cx) {
+                self.keep(slot);
+                self.flow.answered(attempt, answer, true);
                 return;
             }
+            took = Some(self.shared.clock.now().since(attempt.ticket.sent().at));
         }
-        let task = self.flying.spawn(answer);
-        self.firsts.insert(attempt.first);
+        let first = attempt.piece.first;
+        let task = self.flying.spawn(async move {
+            let reply = std::future::poll_fn(|cx| poll(&mut slot, cx)).await;
+            (reply, slot)
+        });
         self.attempts.insert(task.id(), attempt);
+        self.flow.in_task(first, took);
     }
 
-    async fn next_edge(&mut self, until: Option<Moment>) {
-        let clock = self.shared.clock;
-        let timer = async {
-            match until {
-                Some(at) => tokio::time::sleep_until(clock.instant(at)).await,
-                None => std::future::pending().await,
+    fn keep(&mut self, slot: Slot<F>) {
+        if self.slots.len() < SLOTS_KEPT {
+            self.slots.push(slot);
+        }
+    }
+
+    /// Whether one in a task was answered, or may have been.
+    fn poll_joined(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.attempts.is_empty() {
+            return false;
+        }
+        if self.flow.has_answer() {
+            // One at a time is counted.
+            return true;
+        }
+        if let Poll::Ready(Some(done)) = self.flying.poll_join_next_with_id(cx) {
+            self.joined(done);
+            return true;
+        }
+        false
+    }
+
+    fn joined(&mut self, done: Joined<O, F>) {
+        let (id, (answer, departed)) = match done {
+            Ok((id, (reply, slot))) => {
+                self.keep(slot);
+                (id, reply)
             }
+            Err(error) => (error.id(), (failed(error), None)),
         };
-        // Answers come first: they free capacity for the edges that follow.
-        tokio::select! {
-            biased;
-            Some(done) = self.flying.join_next_with_id() => self.joined(done),
-            () = self.shared.edge.notified() => self.let_others_go_first().await,
-            () = timer => {}
-        }
-    }
-
-    async fn let_others_go_first(&mut self) {
-        if self.patience.is_worth_it() {
-            let before = self.shared.lock().line.items();
-            go_last().await;
-            let after = self.shared.lock().line.items();
-            self.patience.learn(before, after);
-        }
-    }
-
-    fn joined(&mut self, done: Result<(tokio::task::Id, Answer<H::Output>), JoinError>) {
-        let (id, answer) = match done {
-            Ok((id, answer)) => (id, answer),
-            Err(error) => (error.id(), failed(error)),
-        };
-        if let Some(attempt) = self.attempts.remove(&id) {
-            self.firsts.remove(&attempt.first);
-            self.answered(attempt, answer);
-        }
-    }
-
-    fn answered(&mut self, mut attempt: Attempt<T, H::Output>, mut answer: Answer<H::Output>) {
-        answer.check(attempt.items);
-        let shared = &self.shared;
-        let now = shared.clock.now();
-        let (settled, room) = {
-            let mut open = shared.lock();
-            if let Some(ticket) = attempt.ticket.take() {
-                let (waiting, feedback) = (open.line.items(), answer.feedback.take());
-                let sample = open.engine.answered(now, ticket, answer.outcome, feedback, waiting);
-                open.failed(sample.sent.items, answer.outcome, answer.failure.take());
+        if let Some(mut attempt) = self.attempts.remove(&id) {
+            if let Some(departed) = departed {
+                attempt.ticket.depart(departed);
             }
-            let head = open.head();
-            open.settled = self.firsts.first().map_or(head, |first| head.min(*first));
-            let room = open.room.give_back(attempt.items, attempt.bytes);
-            ((open.flushing > 0).then_some(open.settled), room)
-        };
-        room.into_iter().for_each(Waker::wake);
-        let round = attempt.tell(answer);
-        if let Some(settled) = settled {
-            shared.settled.send_replace(settled);
+            self.flow.answered(attempt, answer, false);
         }
-        self.spare = round;
+    }
+
+    /// Waits for the moment at most. Ready if it has come.
+    fn rest(&mut self, until: Option<Moment>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = until else { return Poll::Pending };
+        let deadline = self.shared.clock.instant(until);
+        let timer = match &mut self.timer {
+            // One that is due earlier is left alone: to be woken once for nothing costs less than
+            // to set the timer anew for each batch.
+            Some(timer) => {
+                if timer.deadline() > deadline || timer.is_elapsed() {
+                    timer.as_mut().reset(deadline);
+                }
+                timer
+            }
+            none => none.insert(Box::pin(tokio::time::sleep_until(deadline))),
+        };
+        timer.as_mut().poll(cx)
+    }
+
+    /// Whether others are to go first, now that it was woken.
+    fn goes_last(&mut self, cx: &Context<'_>) -> bool {
+        match self.state {
+            State::New => {
+                // Before the first step, after which producers look for it.
+                let _ = self.shared.driver.set(cx.waker().clone());
+                false
+            }
+            State::Rests if self.patience.is_worth_it() => {
+                self.state = State::Yielded;
+                // Not `yield_now`: that comes back only after the runtime has looked for I/O.
+                cx.waker().wake_by_ref();
+                true
+            }
+            State::Rests | State::Yielded | State::Works => false,
+        }
+    }
+}
+
+/// Nothing in here is ever pinned: a handler's future is, in a box of its own.
+impl<T, O, C, F> Unpin for Driver<T, O, C, F> {}
+
+impl<T, O, C, F> Future for Driver<T, O, C, F>
+where
+    T: Send + 'static,
+    O: Send + 'static,
+    C: Fn(Batch<T>) -> F,
+    F: Future<Output = Reply<O>> + Send + 'static,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.goes_last(cx) {
+            return Poll::Pending;
+        }
+        let yielded = std::mem::replace(&mut this.state, State::Works) == State::Yielded;
+        for batch in 0..BATCHES_A_POLL {
+            // Answers come first: they free capacity for what follows.
+            let joined = this.poll_joined(cx);
+            match this.flow.step(&this.shared) {
+                Next::Send(departure) => {
+                    if yielded && batch == 0 {
+                        this.patience.learn(departure.items.len());
+                    }
+                    this.send(departure, cx);
+                }
+                // Another may be done, and only a poll that found none leaves a waker.
+                Next::Wait(_) if joined => {}
+                Next::Wait(until) => {
+                    if this.rest(until, cx).is_pending() {
+                        this.state = State::Rests;
+                        return Poll::Pending;
+                    }
+                }
+                Next::End => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
 /// The driver is done, or its runtime is: nothing that waits will ever leave.
-impl<T: Send + 'static, H: Handler<T>> Drop for Driver<T, H> {
+impl<T, O: 'static, C, F> Drop for Driver<T, O, C, F> {
     fn drop(&mut self) {
-        let shared = &self.shared;
-        shared.close();
-        let mut lost = Vec::new();
-        {
-            let mut open = shared.lock();
-            open.sweep_all(true, &shared.clock);
-            open.over = true;
-            while open.line.items() > 0 {
-                lost.push(open.line.take_all());
-            }
-        }
-        for batch in lost {
-            let mut groups = batch.groups;
-            groups.lose();
-            shared.lose(batch.items);
-        }
-        self.attempts.clear();
-        shared.ended.send_replace(true);
+        let in_tasks = self.attempts.drain().map(|(_, attempt)| attempt.piece);
+        let pieces: Vec<_> = in_tasks.chain(self.flow.abandon()).collect();
+        self.shared.end(pieces);
     }
 }
 
@@ -257,44 +253,35 @@ impl Patience {
         now
     }
 
-    /// It paid if at least as many items came as had been there.
-    fn learn(&mut self, before: u64, after: u64) {
-        let paid = after >= before.max(1).saturating_mul(2);
-        self.in_vain = if paid { 0 } else { (self.in_vain + 1).min(8) };
+    /// It paid if somebody else joined the item for which the driver was woken.
+    fn learn(&mut self, items: usize) {
+        self.in_vain = if items > 1 { 0 } else { (self.in_vain + 1).min(8) };
         self.skip = (1 << self.in_vain) - 1;
     }
 }
 
 /// Polls a handler's future; a panic is an answer too.
-fn poll<O, F>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Answer<O>>
+fn poll<O, F>(slot: &mut Slot<F>, cx: &mut Context<'_>) -> Poll<Reply<O>>
 where
-    F: Future<Output = Answer<O>> + ?Sized,
+    F: Future<Output = Reply<O>>,
 {
+    let Some(future) = slot.as_mut().as_pin_mut() else { return Poll::Pending };
     // The future is not polled again after a panic, so nobody sees what it left half done.
-    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-        Ok(poll) => poll,
-        Err(payload) => Poll::Ready(Answer::panicked(&*payload)),
-    }
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+    let reply = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(reply)) => reply,
+        Err(payload) => (Answer::panicked(&*payload), None),
+    };
+    // What the future holds may panic when it is dropped; the answer stands all the same.
+    let _ = catch_unwind(AssertUnwindSafe(|| slot.set(None)));
+    Poll::Ready(reply)
 }
 
-/// The answer of a handler's task that panicked, or was ended with its runtime.
+/// The answer of a handler's task that was ended with its runtime.
 fn failed<O>(error: JoinError) -> Answer<O> {
     match error.try_into_panic() {
         Ok(payload) => Answer::panicked(&*payload),
         Err(error) => Answer::failed(Outcome::Overloaded, error),
     }
-}
-
-/// Goes to the end of the run queue once.
-async fn go_last() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        // Not `yield_now`: that comes back only after the runtime has looked for I/O.
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

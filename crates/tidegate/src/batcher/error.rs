@@ -5,6 +5,17 @@ use std::sync::Arc;
 use crate::Outcome;
 
 /// An item was not taken.
+///
+/// ```
+/// use tidegate::Batcher;
+/// use tidegate::batcher::AddError;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// batcher.close().await;
+/// assert_eq!(batcher.add(1).await, Err(AddError::Closed));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
@@ -19,9 +30,23 @@ pub enum AddError {
         /// The most a batch may have.
         bytes_max: u64,
     },
+    /// There are as many keys as a [`Keyed`](super::Keyed) may have, and none of them is idle.
+    #[error("there are {keys_max} keys already, and each has something to do: raise keys_max")]
+    TooManyKeys {
+        /// The most keys at a time.
+        keys_max: usize,
+    },
 }
 
 /// An item was not taken at once; here it is back.
+///
+/// ```
+/// use tidegate::batcher::TryAddError;
+///
+/// let error = TryAddError::Full("row");
+/// assert!(error.to_string().starts_with("the queue is full"));
+/// assert_eq!(error.into_item(), "row");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TryAddError<T> {
@@ -54,6 +79,19 @@ impl<T> TryAddError<T> {
 }
 
 /// An item that was submitted has no good outcome.
+///
+/// ```
+/// use tidegate::batcher::{AddError, SubmitError};
+///
+/// fn status(error: &SubmitError) -> u16 {
+///     match error {
+///         SubmitError::NotAdded(AddError::TooLarge { .. }) => 413,
+///         SubmitError::NotAdded(_) => 503,
+///         _ => 500,
+///     }
+/// }
+/// assert_eq!(status(&AddError::Closed.into()), 503);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubmitError {
@@ -66,6 +104,15 @@ pub enum SubmitError {
 }
 
 /// Why an item was given up. Cheap to clone: a batch's items share the words.
+///
+/// ```
+/// use tidegate::batcher::Failure;
+///
+/// assert_eq!(
+///     Failure::Unanswered { answered: 1, items: 2 }.to_string(),
+///     "the handler answered for 1 of the batch's 2 items"
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -98,6 +145,10 @@ pub enum Failure {
 }
 
 /// The batcher was closed before the flush was done.
+///
+/// ```
+/// assert_eq!(tidegate::batcher::Closed.to_string(), "the batcher is closed");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the batcher is closed")]
 pub struct Closed;

@@ -10,6 +10,14 @@ use std::sync::Arc;
 use super::error::Failure;
 
 /// An item that was given up, and why.
+///
+/// ```
+/// use tidegate::batcher::GivenUp;
+///
+/// fn letter(given_up: &GivenUp<String>) -> String {
+///     format!("{}: {} ({} attempts)", given_up.item, given_up.why, given_up.attempts)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GivenUp<T> {
@@ -17,24 +25,21 @@ pub struct GivenUp<T> {
     pub item: T,
     /// Why it was given up.
     pub why: Failure,
+    /// Attempts that were made with it; 0 for one that never left.
+    pub attempts: u32,
 }
+
+/// Clones items that the handler will consume.
+pub(super) type Keep<T> = fn(&[T]) -> Vec<T>;
 
 /// What [`Builder::on_given_up`](super::Builder::on_given_up) was told.
 pub(super) struct Hook<T> {
-    keep: fn(&[T]) -> Vec<T>,
     call: Arc<dyn Fn(Vec<GivenUp<T>>) + Send + Sync>,
 }
 
 impl<T> Hook<T> {
-    pub(super) fn new(call: impl Fn(Vec<GivenUp<T>>) + Send + Sync + 'static) -> Self
-    where
-        T: Clone,
-    {
-        Self { keep: <[T]>::to_vec, call: Arc::new(call) }
-    }
-
-    pub(super) fn keep(&self, items: &[T]) -> Vec<T> {
-        (self.keep)(items)
+    pub(super) fn new(call: impl Fn(Vec<GivenUp<T>>) + Send + Sync + 'static) -> Self {
+        Self { call: Arc::new(call) }
     }
 
     /// Tells of items; a hook that panics costs its own message only.
@@ -45,7 +50,7 @@ impl<T> Hook<T> {
 
 impl<T> Clone for Hook<T> {
     fn clone(&self) -> Self {
-        Self { keep: self.keep, call: Arc::clone(&self.call) }
+        Self { call: Arc::clone(&self.call) }
     }
 }
 

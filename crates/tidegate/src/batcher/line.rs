@@ -11,7 +11,8 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use super::error::Failure;
+use super::answer::Results;
+use super::batch::KEPT;
 use super::round::{Group, Place};
 use crate::Moment;
 use crate::engine::{Cut, Queue};
@@ -33,6 +34,8 @@ pub(super) struct Line<T, O> {
     /// How many items the last batch had: the next vector begins with room for as many.
     expected: usize,
     rounds: VecDeque<Group<O>>,
+    /// Emptied vectors, for the next chunks.
+    spares: Vec<Vec<T>>,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,7 @@ struct Chunk<T, O> {
 
 /// Items cut off the head of the line.
 #[derive(Debug)]
-pub(super) struct Batch<T, O> {
+pub(super) struct Taken<T, O> {
     pub(super) items: Vec<T>,
     pub(super) bytes: u64,
     /// Those who wait for the outcome of one of them.
@@ -115,6 +118,7 @@ impl<T, O> Line<T, O> {
             bytes_max,
             expected: 0,
             rounds: VecDeque::new(),
+            spares: Vec::new(),
         }
     }
 
@@ -148,6 +152,47 @@ impl<T, O> Line<T, O> {
         self.items += 1;
     }
 
+    /// Adds items that are there at once.
+    pub(super) fn extend(
+        &mut self,
+        items: impl ExactSizeIterator<Item = (T, u32)>,
+        mut now: impl FnMut() -> Moment,
+    ) {
+        let plain = self.open.sizes.is_empty() && !self.open.items.is_empty();
+        if plain && self.open.items.len() + items.len() <= self.seal_at {
+            let before = self.open.items.len();
+            let mut sized = Vec::new();
+            let noted = items.enumerate().map(|(at, (item, bytes))| {
+                if bytes > 0 {
+                    sized.push((before + at, bytes));
+                }
+                item
+            });
+            self.open.items.extend(noted);
+            self.items += (self.open.items.len() - before) as u64;
+            self.note_sizes(sized);
+        } else {
+            for (item, bytes) in items {
+                self.push(item, bytes, &mut now);
+            }
+        }
+    }
+
+    /// Notes the bytes of items in the open vector, which had none so far.
+    fn note_sizes(&mut self, sized: Vec<(usize, u32)>) {
+        if sized.is_empty() {
+            return;
+        }
+        self.open.sizes.resize(self.open.items.len(), 0);
+        for (at, bytes) in sized {
+            if let Some(size) = self.open.sizes.get_mut(at) {
+                *size = bytes;
+            }
+            self.open.bytes += u64::from(bytes);
+            self.bytes += u64::from(bytes);
+        }
+    }
+
     #[cold]
     fn prepare(&mut self, bytes: u32, now: impl FnOnce() -> Moment) {
         let over = self.open.bytes + u64::from(bytes) > self.bytes_max;
@@ -157,6 +202,11 @@ impl<T, O> Line<T, O> {
         }
         if self.open.items.is_empty() {
             self.open.first_at = now();
+            if self.open.items.capacity() == 0
+                && let Some(spare) = self.spares.pop()
+            {
+                self.open.items = spare;
+            }
             self.open.items.reserve(self.expected.min(self.seal_at));
         }
         if bytes > 0 {
@@ -170,11 +220,20 @@ impl<T, O> Line<T, O> {
     }
 
     /// A place for the outcome of the item that was pushed last.
+    #[inline]
     pub(super) fn place(&mut self, waker: Waker) -> Place<O> {
-        let rounds = &mut self.rounds;
-        let kept = || rounds.pop_front().and_then(Group::reuse).unwrap_or_default();
         let position = self.open.items.len().saturating_sub(1);
-        self.open.group.get_or_insert_with(kept).note(position, waker)
+        let rounds = &mut self.rounds;
+        self.open.group.get_or_insert_with(|| free_round(rounds)).note(position, waker)
+    }
+
+    /// Emptied vectors, for later batches, as far as they are needed.
+    pub(super) fn refill(&mut self, spares: &mut Vec<Vec<T>>) {
+        while self.spares.len() < KEPT
+            && let Some(spare) = spares.pop()
+        {
+            self.spares.push(spare);
+        }
     }
 
     /// A round that is done, for a later batch.
@@ -189,7 +248,7 @@ impl<T, O> Line<T, O> {
     }
 
     /// Cuts a batch off the head. A first item over the bytes goes alone.
-    pub(super) fn take(&mut self, cut: Cut) -> Batch<T, O> {
+    pub(super) fn take(&mut self, cut: Cut) -> Taken<T, O> {
         let items_max = cut.items_max as usize;
         let mut head = self.sealed.pop_front().unwrap_or_else(|| self.swap_open());
         let fitting = head.fitting(items_max, cut.bytes_max).max(1);
@@ -204,16 +263,16 @@ impl<T, O> Line<T, O> {
         self.items -= head.items.len() as u64;
         self.bytes -= head.bytes;
         let groups = Groups { first: head.group, more };
-        Batch { items: head.items, bytes: head.bytes, groups }
+        Taken { items: head.items, bytes: head.bytes, groups }
     }
 
     /// Takes the first vector as it is, when nothing will be sent any more.
-    pub(super) fn take_all(&mut self) -> Batch<T, O> {
+    pub(super) fn take_all(&mut self) -> Taken<T, O> {
         let head = self.sealed.pop_front().unwrap_or_else(|| self.swap_open());
         self.items -= head.items.len() as u64;
         self.bytes -= head.bytes;
         let groups = Groups { first: head.group, more: Vec::new() };
-        Batch { items: head.items, bytes: head.bytes, groups }
+        Taken { items: head.items, bytes: head.bytes, groups }
     }
 
     /// Moves items from the vectors behind `head` into it, as many as fit.
@@ -248,17 +307,45 @@ impl<T, O> Line<T, O> {
     }
 }
 
+/// A round that nobody looks at any more, or a new one.
+fn free_round<O>(rounds: &mut VecDeque<Group<O>>) -> Group<O> {
+    for _ in 0..rounds.len() {
+        let Some(mut round) = rounds.pop_front() else { break };
+        if round.reuse() {
+            return round;
+        }
+        rounds.push_back(round);
+    }
+    Group::default()
+}
+
 impl<O> Groups<O> {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group<O>> {
         self.first.iter_mut().chain(&mut self.more)
     }
 
-    /// Tells everybody that the item was lost.
-    pub(super) fn lose(&mut self) {
-        for group in self.iter_mut() {
-            group.settle(|_| Err(Failure::Lost));
-            group.wake();
+    /// Hands everybody the result of their own item, and wakes them.
+    pub(super) fn settle(&mut self, mut results: Results<O>, items: usize) {
+        match &mut self.first {
+            Some(only) if self.more.is_empty() && only.is_whole() => {
+                only.settle_whole(results, items);
+            }
+            _ => {
+                for group in self.iter_mut() {
+                    group.settle(|position| results.take(position, items));
+                }
+                // Values that nobody fetches are dropped before anybody is woken.
+                drop(results);
+            }
         }
+        self.iter_mut().for_each(Group::wake);
+    }
+
+    /// The submitters of the first `items` items.
+    pub(super) fn split(&mut self, items: usize) -> Self {
+        let first = self.first.as_mut().and_then(|group| group.split(items));
+        let more = self.more.iter_mut().filter_map(|group| group.split(items)).collect();
+        Self { first, more }
     }
 
     /// The round that can be used again; the others are rare.
@@ -302,7 +389,7 @@ mod tests {
                 } else if !model.is_empty() {
                     line.seal_at(size as usize);
                     let cut = Cut { items_max: size, bytes_max: 100, reason: FlushReason::Size };
-                    let Batch { items, bytes, mut groups } = line.take(cut);
+                    let Taken { items, bytes, mut groups } = line.take(cut);
                     let mut expected = Vec::new();
                     let mut sum = 0;
                     while expected.len() < size as usize
@@ -315,10 +402,7 @@ mod tests {
                     }
                     prop_assert_eq!(&items, &expected);
                     prop_assert_eq!(bytes, sum);
-                    for group in groups.iter_mut() {
-                        group.settle(|position| Ok(items[position]));
-                        group.wake();
-                    }
+                    groups.settle(Results::Values(items.iter().copied().map(Some).collect()), items.len());
                     if let Some(round) = groups.into_first() {
                         line.keep(round);
                     }

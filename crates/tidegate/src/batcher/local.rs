@@ -9,7 +9,6 @@
 //! emptying, and not enlist: therefore a ring in which the driver found something stays enlisted
 //! for one more period, and only an empty one is taken off the list.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -23,6 +22,10 @@ use super::{Batcher, Clock};
 use crate::Moment;
 
 /// The most items that a [`Local`] holds back.
+///
+/// ```
+/// assert_eq!(tidegate::batcher::BUFFERED_MAX, 64);
+/// ```
 pub const BUFFERED_MAX: usize = 64;
 
 /// The shortest time after which the driver looks into rings.
@@ -53,27 +56,46 @@ const PERIOD_MIN: Duration = Duration::from_millis(1);
 pub struct Local<T: Send + 'static, O: Send + 'static = ()> {
     batcher: Batcher<T, O>,
     ring: Producer<(T, u32)>,
-    number: u64,
+    number: usize,
 }
 
 /// The reading ends of all rings, behind the batcher's lock.
 #[derive(Debug)]
 pub(super) struct Locals<T> {
-    rings: HashMap<u64, Consumer<(T, u32)>>,
-    next: u64,
+    /// By number; a number that is free again is given to the next.
+    rings: Vec<Option<Consumer<(T, u32)>>>,
     /// Rings in which something may be.
-    enlisted: Vec<u64>,
+    enlisted: Vec<usize>,
     /// Since when the first of them is on the list.
     since: Option<Moment>,
 }
 
 impl<T> Default for Locals<T> {
     fn default() -> Self {
-        Self { rings: HashMap::new(), next: 0, enlisted: Vec::new(), since: None }
+        Self { rings: Vec::new(), enlisted: Vec::new(), since: None }
     }
 }
 
 impl<T> Locals<T> {
+    fn insert(&mut self, ring: Consumer<(T, u32)>) -> usize {
+        if let Some(number) = self.rings.iter().position(Option::is_none)
+            && let Some(free) = self.rings.get_mut(number)
+        {
+            *free = Some(ring);
+            return number;
+        }
+        self.rings.push(Some(ring));
+        self.rings.len() - 1
+    }
+
+    fn ring(&mut self, number: usize) -> Option<&mut Consumer<(T, u32)>> {
+        self.rings.get_mut(number)?.as_mut()
+    }
+
+    fn remove(&mut self, number: usize) -> Option<Consumer<(T, u32)>> {
+        self.rings.get_mut(number)?.take()
+    }
+
     /// When the driver has to look into the rings.
     pub(super) fn due(&self, linger: Duration) -> Option<Moment> {
         self.since.map(|since| since + linger.max(PERIOD_MIN))
@@ -82,9 +104,11 @@ impl<T> Locals<T> {
 
 impl<T, O> Open<T, O> {
     /// Moves items of a ring into the line, as far as there is room, or in spite of it.
-    fn empty(&mut self, number: u64, forced: bool, clock: &Clock) -> usize {
-        let Some(ring) = self.locals.rings.get_mut(&number) else { return 0 };
+    fn empty(&mut self, number: usize, forced: bool, clock: &Clock) -> usize {
+        let arrivals = self.arrivals(clock);
+        let Some(Some(ring)) = self.locals.rings.get_mut(number) else { return 0 };
         let mut moved = 0;
+        let now = &arrivals;
         if let Ok(all) = ring.read_chunk(ring.slots()) {
             let (one, other) = all.as_slices();
             let bytes = one.iter().chain(other).map(|(_, bytes)| u64::from(*bytes)).sum();
@@ -96,9 +120,7 @@ impl<T, O> Open<T, O> {
             };
             if may {
                 moved = all.len();
-                for (item, bytes) in all {
-                    self.line.push(item, bytes, || clock.now());
-                }
+                self.line.extend(all.into_iter(), now);
             }
         }
         // There is not room for all of them, but maybe for some.
@@ -107,7 +129,7 @@ impl<T, O> Open<T, O> {
             && self.room.enter(u64::from(bytes))
             && let Ok((item, bytes)) = ring.pop()
         {
-            self.line.push(item, bytes, || clock.now());
+            self.line.push(item, bytes, now);
             moved += 1;
         }
         self.added += moved as u64;
@@ -119,7 +141,7 @@ impl<T, O> Open<T, O> {
         let mut numbers = std::mem::take(&mut self.locals.enlisted);
         numbers.retain(|number| {
             let found = self.empty(*number, false, clock) > 0;
-            found || self.locals.rings.get(number).is_some_and(|ring| !ring.is_empty())
+            found || self.locals.ring(*number).is_some_and(|ring| !ring.is_empty())
         });
         self.locals.since = (!numbers.is_empty()).then(|| clock.now());
         self.locals.enlisted = numbers;
@@ -127,7 +149,7 @@ impl<T, O> Open<T, O> {
 
     /// Fetches what is in any ring; forced, in spite of the room.
     pub(super) fn sweep_all(&mut self, forced: bool, clock: &Clock) {
-        for number in self.locals.rings.keys().copied().collect::<Vec<_>>() {
+        for number in 0..self.locals.rings.len() {
             self.empty(number, forced, clock);
         }
         if forced {
@@ -143,10 +165,7 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
         let (ring, reader) = RingBuffer::new(BUFFERED_MAX);
         let number = {
             let mut open = batcher.shared.lock();
-            let number = open.locals.next;
-            open.locals.next += 1;
-            open.locals.rings.insert(number, reader);
-            number
+            open.locals.insert(reader)
         };
         Self { batcher, ring, number }
     }
@@ -213,7 +232,7 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
         let mut open = shared.lock();
         if open.closed {
             // The item comes back out, so that the error is the truth.
-            let back = open.locals.rings.get_mut(&self.number).map(Consumer::pop);
+            let back = open.locals.ring(self.number).map(Consumer::pop);
             drop(open);
             return match back {
                 Some(Ok(_)) => Err(AddError::Closed),
@@ -244,7 +263,7 @@ impl<T: Send + 'static, O: Send + 'static> Drop for Local<T, O> {
         if !open.over {
             open.empty(self.number, true, &shared.clock);
         }
-        let left = open.locals.rings.remove(&self.number);
+        let left = open.locals.remove(self.number);
         let edge = open.at_edge();
         drop(open);
         shared.at_edge(edge);
@@ -263,7 +282,7 @@ impl<T: Send + 'static, O: Send + 'static> std::fmt::Debug for Local<T, O> {
 /// Resolves when items of the ring went into the line. They stay in the ring while it waits.
 struct MakeRoom<'a, T, O> {
     shared: &'a Shared<T, O>,
-    ring: u64,
+    ring: usize,
     /// The number in line for room, and the bytes it is for.
     waits: Option<(u64, u64)>,
 }
@@ -274,8 +293,7 @@ impl<T, O> Future for MakeRoom<'_, T, O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let mut open = this.shared.lock();
-        let front =
-            open.locals.rings.get_mut(&this.ring).and_then(|ring| Some(ring.peek().ok()?.1));
+        let front = open.locals.ring(this.ring).and_then(|ring| Some(ring.peek().ok()?.1));
         let Some(bytes) = front.map(u64::from) else {
             // The driver was here before.
             return Poll::Ready(Ok(()));

@@ -10,39 +10,59 @@
 //! it before a woken caller does; one that was overtaken goes first from then on.
 
 mod answer;
-mod attempt;
+mod batch;
 mod builder;
 mod clock;
 mod driver;
 mod enter;
 mod error;
+mod flow;
 mod given_up;
 mod handler;
+mod keyed;
 mod line;
 mod local;
+mod observe;
+mod piece;
 mod queue;
 #[cfg(test)]
 mod races;
+mod recovery;
 mod room;
 mod round;
 mod stats;
+#[cfg(feature = "stream")]
+mod stream;
+mod sync;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_keyed;
+#[cfg(test)]
+mod tests_recovery;
+#[cfg(feature = "tower")]
+pub mod tower;
 
-use std::sync::Arc;
+use std::time::Duration;
 
 pub use answer::{Answer, IntoAnswer};
+pub use batch::Batch;
 pub use builder::Builder;
+pub use enter::Submit;
 pub use error::{AddError, Closed, Failure, SubmitError, TryAddError};
 pub use given_up::GivenUp;
-pub use handler::Handler;
+pub use handler::{Handler, HandlerFn, handler_fn};
+pub use keyed::{Keyed, Keys, Totals};
 pub use local::{BUFFERED_MAX, Local};
+pub use recovery::Retries;
 pub use stats::Stats;
+#[cfg(feature = "stream")]
+pub use stream::{BatchSink, Outcomes};
 
 use clock::Clock;
-use driver::Command;
-use enter::{Enter, Submit, block_on};
-use queue::{Entered, Shared};
+use enter::{Enter, block_on};
+use queue::{Entered, Entry, Shared};
+use sync::Arc;
 
 /// Batches items of type `T`.
 ///
@@ -88,8 +108,17 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// # Errors
     ///
     /// [`AddError::Closed`] after [`close`](Self::close).
+    #[inline]
     pub async fn add(&self, item: T) -> Result<(), AddError> {
-        self.enter(item, 0, false).await
+        // As `enter`, written out: this is the path that has to be short.
+        if enter::pays() {
+            tokio::task::coop::consume_budget().await;
+        }
+        match self.shared.try_enter(Entry { item, bytes: 0, priority: false }) {
+            Entered::In => Ok(()),
+            Entered::Full(entry) => self.wait_for_room(entry).await,
+            Entered::Closed(_) => Err(AddError::Closed),
+        }
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the queue is full.
@@ -101,7 +130,8 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// [`AddError::TooLarge`] for an item that no batch could hold, [`AddError::Closed`] after
     /// [`close`](Self::close).
     pub async fn add_sized(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.enter(item, bytes, false).await
+        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
+        self.enter(entry).await
     }
 
     /// Adds an item that must not wait: it leaves, with all that came before it, as soon as there
@@ -111,14 +141,25 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     ///
     /// As [`add_sized`](Self::add_sized).
     pub async fn add_priority(&self, item: T, bytes: u64) -> Result<(), AddError> {
-        self.enter(item, bytes, true).await
+        let entry = self.shared.entry(item, bytes, true).map_err(|(_, why)| why)?;
+        self.enter(entry).await
     }
 
-    async fn enter(&self, item: T, bytes: u64, priority: bool) -> Result<(), AddError> {
-        let entry = self.shared.entry(item, bytes, priority).map_err(|(_, why)| why)?;
+    async fn enter(&self, entry: Entry<T>) -> Result<(), AddError> {
         // A producer that never has to wait lets others run now and then.
-        tokio::task::coop::consume_budget().await;
-        Enter::new(&self.shared, entry, false).await.map(|_| ())
+        if enter::pays() {
+            tokio::task::coop::consume_budget().await;
+        }
+        match self.shared.try_enter(entry) {
+            Entered::In => Ok(()),
+            Entered::Full(entry) => self.wait_for_room(entry).await,
+            Entered::Closed(_) => Err(AddError::Closed),
+        }
+    }
+
+    #[cold]
+    fn wait_for_room(&self, entry: Entry<T>) -> Enter<'_, T, O> {
+        Enter::new(&self.shared, entry)
     }
 
     /// Adds an item if there is room at once, and gives it back if not.
@@ -142,7 +183,7 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
         let refused = |(item, why)| TryAddError::Refused { item, why };
         let entry = self.shared.entry(item, bytes, false).map_err(refused)?;
         match self.shared.try_enter(entry) {
-            Entered::In(_) => Ok(()),
+            Entered::In => Ok(()),
             Entered::Full(entry) => Err(TryAddError::Full(entry.item)),
             Entered::Closed(entry) => Err(refused((entry.item, AddError::Closed))),
         }
@@ -170,7 +211,11 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// As [`add_sized`](Self::add_sized).
     pub fn blocking_add(&self, item: T, bytes: u64) -> Result<(), AddError> {
         let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
-        block_on(Enter::new(&self.shared, entry, false)).map(|_| ())
+        match self.shared.try_enter(entry) {
+            Entered::In => Ok(()),
+            Entered::Full(entry) => block_on(self.wait_for_room(entry)),
+            Entered::Closed(_) => Err(AddError::Closed),
+        }
     }
 
     /// Adds an item and waits for its own outcome: the value that the handler gave for it, or why
@@ -200,8 +245,9 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     ///
     /// [`SubmitError::NotAdded`] as with [`add`](Self::add); [`SubmitError::GivenUp`] with the
     /// [`Failure`] of this item, or of its batch.
-    pub async fn submit(&self, item: T) -> Result<O, SubmitError> {
-        self.submit_sized(item, 0).await
+    #[inline]
+    pub fn submit(&self, item: T) -> Submit<'_, T, O> {
+        Submit::new(&self.shared, Ok(Entry { item, bytes: 0, priority: false }))
     }
 
     /// The same, with an item of `bytes` serialized bytes.
@@ -210,9 +256,9 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     ///
     /// As [`submit`](Self::submit), and [`AddError::TooLarge`] for an item that no batch could
     /// hold.
-    pub async fn submit_sized(&self, item: T, bytes: u64) -> Result<O, SubmitError> {
-        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
-        Submit::new(&self.shared, entry).await
+    pub fn submit_sized(&self, item: T, bytes: u64) -> Submit<'_, T, O> {
+        let entry = self.shared.entry(item, bytes, false).map_err(|(_, why)| why);
+        Submit::new(&self.shared, entry)
     }
 
     /// A handle for one hot producer, which adds without a lock into a small buffer of its own.
@@ -252,6 +298,29 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
         self.stats()
     }
 
+    /// As [`close`](Self::close), but not for longer than `limit`: what has no outcome by then is
+    /// given up as [`Failure::Lost`], handlers that are at work are ended, and the hook and every
+    /// submitter hear of it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidegate::Batcher;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let batcher = Batcher::builder().build(|_: Vec<u64>| std::future::pending::<()>())?;
+    /// batcher.add(7).await?;
+    /// let stats = batcher.close_within(Duration::from_millis(10)).await;
+    /// assert_eq!((stats.delivered, stats.failed), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub async fn close_within(&self, limit: Duration) -> Stats {
+        if let Ok(stats) = tokio::time::timeout(limit, self.close()).await {
+            return stats;
+        }
+        self.shared.abandon();
+        self.close().await
+    }
+
     /// The figures so far, the plan in force and the last decisions.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -273,7 +342,8 @@ impl<'a, T, O> Listening<'a, T, O> {
         open.flushing += 1;
         let until = (open.settled < open.added).then_some(open.added);
         drop(open);
-        shared.command(Command::Flush);
+        shared.lock().asked.flush = true;
+        shared.wake_driver();
         Self { shared, until }
     }
 }

@@ -53,7 +53,18 @@ impl Room {
     }
 
     const fn fits(&self, bytes: u64) -> bool {
-        self.items < self.items_max && self.bytes.saturating_add(bytes) <= self.bytes_max
+        let within = bytes == 0 || self.bytes.saturating_add(bytes) <= self.bytes_max;
+        self.items < self.items_max && within
+    }
+
+    /// Items and bytes inside.
+    pub(super) const fn taken(&self) -> (usize, u64) {
+        (self.items, self.bytes)
+    }
+
+    /// Items inside.
+    pub(super) const fn items(&self) -> usize {
+        self.items
     }
 
     /// Takes room that nobody was asked for: items that were let in before. It may overfill.

@@ -1,10 +1,23 @@
 //! What does a batcher tell about itself?
 
+use crate::breaker::Phase;
 use crate::engine::Counters;
 use crate::{Decision, Plan};
 
 /// Figures of a batcher, at one moment.
+///
+/// ```
+/// use tidegate::Batcher;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let batcher = Batcher::builder().build(|_: Vec<u64>| async {})?;
+/// batcher.submit(1).await?;
+/// let stats = batcher.stats();
+/// assert_eq!((stats.added, stats.delivered, stats.failed, stats.queued), (1, 1, 0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Items added so far.
     pub added: u64,
@@ -24,4 +37,6 @@ pub struct Stats {
     pub decisions: Vec<Decision>,
     /// What the last failure said.
     pub last_failure: Option<String>,
+    /// The phase of the breaker, if the batcher has one.
+    pub breaker: Option<Phase>,
 }

@@ -18,8 +18,8 @@ struct Gate {
 impl Handler<u32> for Gate {
     type Output = ();
 
-    async fn handle(&self, batch: Vec<u32>) -> Answer {
-        self.batches.send(batch).await.unwrap();
+    async fn handle(&self, batch: Batch<u32>) -> Answer {
+        self.batches.send(batch.into_vec()).await.unwrap();
         self.allowed.acquire().await.unwrap().forget();
         Answer::ok()
     }

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Controller, scaled};
+use super::{Controller, Learnt, Part, Score, scaled};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Plan, Sample};
 
@@ -122,6 +122,32 @@ impl Settings {
             + own.sum::<f64>();
         sum.min(1.0)
     }
+
+    /// What the score of a feedback is made of: the metrics and their weights.
+    #[must_use]
+    pub fn parts(&self, feedback: &Feedback) -> Vec<Part> {
+        let part = |name: &str, value: Option<f64>, weight, full| {
+            let value = value.filter(|value| value.is_finite());
+            Part { name: name.to_owned(), value, full, weight }
+        };
+        let own = self.custom.iter().map(|custom| {
+            part(&custom.name, feedback.custom(&custom.name), custom.weight, custom.full)
+        });
+        [
+            part("cpu", feedback.cpu, self.cpu_weight, 1.0),
+            part("error_rate", feedback.error_rate, self.error_rate_weight, 1.0),
+            part(
+                "queue_depth",
+                feedback.queue_depth,
+                self.queue_depth_weight,
+                self.queue_depth_full,
+            ),
+            part("lock_waits", feedback.lock_waits, self.lock_waits_weight, self.lock_waits_full),
+        ]
+        .into_iter()
+        .chain(own)
+        .collect()
+    }
 }
 
 /// Batch size by the backend's own load.
@@ -131,6 +157,8 @@ pub struct LoadScore {
     bounds: Bounds,
     plan: Plan,
     scores: VecDeque<f64>,
+    /// What was heard last.
+    last: Feedback,
     /// Whether anything was heard since the last look: silence is no evidence of idleness.
     heard: bool,
     next_look: Option<Moment>,
@@ -145,7 +173,15 @@ impl LoadScore {
     pub fn new(settings: Settings, first: Plan, bounds: Bounds) -> Result<Self, SettingError> {
         settings.check()?;
         let scores = VecDeque::with_capacity(settings.window);
-        Ok(Self { settings, bounds, plan: first, scores, heard: false, next_look: None })
+        Ok(Self {
+            settings,
+            bounds,
+            plan: first,
+            scores,
+            last: Feedback::default(),
+            heard: false,
+            next_look: None,
+        })
     }
 
     fn hear(&mut self, feedback: &Feedback) {
@@ -153,6 +189,7 @@ impl LoadScore {
             self.scores.pop_front();
         }
         self.scores.push_back(self.settings.score(feedback));
+        self.last.clone_from(feedback);
         self.heard = true;
     }
 
@@ -209,6 +246,17 @@ impl Controller for LoadScore {
         self.plan.batch_size = size;
         let reason = format!("size × {by:.2}: load score {score:.2} is {said}");
         Some(Change { plan: self.plan, reason: reason.into() })
+    }
+
+    fn learnt(&self) -> Learnt {
+        let score = self.scores.back().map(|last| Score {
+            mean: self.mean(),
+            last: *last,
+            grow_below: self.settings.grow_below,
+            shrink_above: self.settings.shrink_above,
+            parts: self.settings.parts(&self.last),
+        });
+        Learnt { load_score: score, ..Learnt::default() }
     }
 }
 
@@ -292,5 +340,22 @@ mod tests {
             error.to_string(),
             "controller.shrink_above is 0.7, but must be between 0.8 and 1"
         );
+    }
+
+    #[test]
+    fn the_parts_add_up_to_the_score() {
+        let custom = CustomWeight { name: "lag".into(), weight: 0.5, full: 10.0 };
+        let settings = Settings { custom: vec![custom], ..Settings::default() };
+        let mut controller = LoadScore::new(settings, first_plan(100), Bounds::default()).unwrap();
+        assert_eq!(controller.learnt(), Learnt::default());
+        let heard = Feedback { cpu: Some(0.5), queue_depth: Some(f64::NAN), ..Feedback::default() };
+        controller.feedback(Moment::ZERO, &heard.with("lag", 4.0));
+        let score = controller.learnt().load_score.unwrap();
+        let named: Vec<_> = score.parts.iter().map(|part| (&*part.name, part.value)).collect();
+        assert_eq!(named[0], ("cpu", Some(0.5)));
+        assert_eq!(named[2], ("queue_depth", None), "no number is no value");
+        assert_eq!(named[4], ("lag", Some(4.0)));
+        let sum: f64 = score.parts.iter().map(Part::adds).sum();
+        assert!((sum - 0.4).abs() < 1e-12 && (score.last - sum).abs() < 1e-12, "{score:?}");
     }
 }

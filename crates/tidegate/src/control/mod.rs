@@ -25,6 +25,7 @@ pub mod aimd;
 pub mod fixed;
 pub mod gradient;
 pub mod joint;
+mod learnt;
 pub mod load_score;
 pub mod ports;
 pub mod strategy;
@@ -38,6 +39,7 @@ pub use aimd::Aimd;
 pub use fixed::Fixed;
 pub use gradient::Gradient;
 pub use joint::Joint;
+pub use learnt::{Learnt, Part, Score};
 pub use load_score::LoadScore;
 pub use strategy::Strategy;
 
@@ -88,6 +90,11 @@ pub trait Controller: Send {
         let _ = now;
         None
     }
+
+    /// What it has learnt, for a person who asks.
+    fn learnt(&self) -> Learnt {
+        Learnt::default()
+    }
 }
 
 /// A controller by name, with its settings: data that a configuration holds.
@@ -119,9 +126,9 @@ pub enum ControllerSettings {
 }
 
 impl Default for ControllerSettings {
-    /// AIMD: on real databases it is hard to beat.
+    /// Size and concurrency together.
     fn default() -> Self {
-        Self::Aimd(aimd::Settings::default())
+        Self::Joint(joint::Settings::default())
     }
 }
 

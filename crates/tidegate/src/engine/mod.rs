@@ -47,7 +47,7 @@ mod trigger;
 
 use std::borrow::Cow;
 
-use crate::control::Controller;
+use crate::control::{Controller, Learnt};
 use crate::guard::{Guards, Reading, Veto};
 use crate::history::History;
 use crate::time::earlier;
@@ -369,6 +369,18 @@ impl Engine {
     #[must_use]
     pub fn controller(&self) -> &'static str {
         self.controller.name()
+    }
+
+    /// What the controller has learnt, as far as it can tell.
+    #[must_use]
+    pub fn learnt(&self) -> Learnt {
+        self.controller.learnt()
+    }
+
+    /// Whether a guard holds batches smaller than the controller asks for.
+    #[must_use]
+    pub fn is_braking(&self) -> bool {
+        self.guards.is_braking()
     }
 
     /// Attempts in flight.

@@ -27,6 +27,12 @@ pub struct Limits {
 }
 
 /// Which limit was reached.
+///
+/// ```
+/// use tidegate::retry::Exhausted;
+///
+/// assert_eq!(Exhausted::Age.to_string(), "as long as allowed");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exhausted {
     /// That of attempts.

@@ -1,14 +1,12 @@
 //! How is the server asked? Over HTTP, with its token, and its own words for what is wrong.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use rustls::crypto::ring::default_provider;
 use serde_json::Value;
-use tidegate_load::trust;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use crate::agent;
 
 /// A retry sends up to a thousand letters before it answers.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -37,15 +35,7 @@ impl Client {
         token: Option<&str>,
         ca: Option<&Path>,
     ) -> anyhow::Result<Self> {
-        let https = server.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
-        let trusted = trust::authorities(https, ca)?;
-        let trusted: Vec<_> =
-            trusted.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&trusted))
-            .unversioned_rustls_crypto_provider(Arc::new(default_provider()));
-        let config = ureq::Agent::config_builder().http_status_as_error(false);
-        let config = config.timeout_global(Some(TIMEOUT)).tls_config(tls.build());
+        let config = agent::builder(server, ca)?.timeout_global(Some(TIMEOUT));
         let agent = config.build().new_agent();
         let base = format!("{}/api/dead-letters", server.trim_end_matches('/'));
         let token = token.filter(|token| !token.is_empty()).map(str::to_owned);

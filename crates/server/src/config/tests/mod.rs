@@ -61,7 +61,7 @@ fn file_with(path: &str, value: &str) -> String {
 /// A controller that has this setting, also when it is misspelt.
 fn controller_with(field: &str) -> &'static str {
     match field {
-        "throughput" | "latency" | "cost" => "joint",
+        field if ["th", "la", "co"].iter().any(|start| field.starts_with(start)) => "joint",
         "memory_max" | "cpu_max" => "adaptive",
         "size_min" | "size_max" | "learning_rate" | "step_max" => "gradient",
         field if field.starts_with("st") || field.starts_with("de") => "aimd",

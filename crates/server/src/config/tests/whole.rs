@@ -117,7 +117,7 @@ fn a_lane_is_what_the_sink_says_unless_the_class_says_otherwise() {
     let config = config(
         "
 classes:
-  read: { weight: 2, target: 20 ms, batch_size: { max: 900 }, controller: { step: 3 } }
+  read: { weight: 2, target: 20 ms, batch_size: { max: 900 }, controller: { name: aimd, step: 3 } }
   bulk: { controller: fixed, linger: 2 s, pace: 5 }
 sinks:
   a: { batch_size: { min: 10 }, timeout: 5 s, weight: 3 }

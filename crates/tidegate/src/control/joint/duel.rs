@@ -4,8 +4,11 @@
 //! After each change the batches that still had neighbours of the other arm are left out. The duel
 //! ends as soon as the difference is clear, and at the latest after a number of blocks.
 
+use std::time::Duration;
+
 use super::arm::Arm;
 use super::objective::Weights;
+use super::pairs::Pairs;
 use crate::Moment;
 
 /// The plan of an arm: logarithm of the size, and concurrency.
@@ -30,9 +33,15 @@ pub(super) struct Duel {
     spread: f64,
     weights: Weights,
     arms: [Arm; 2],
+    /// The block under way, and what the one before came to.
+    within: Arm,
+    before: f64,
+    pairs: Pairs,
     block: usize,
     blocks_max: usize,
     in_block: f64,
+    /// When the block under way began, if it has.
+    began: Option<Moment>,
     per_block: f64,
     skip: f64,
     /// Batches of an arm whose slots were not all busy.
@@ -55,6 +64,14 @@ pub(super) enum Step {
     },
 }
 
+/// A spread of latencies, as a logarithm, that is much.
+const NOISY: f64 = 0.15;
+/// With a larger error, as a logarithm, only a clear difference counts.
+const UNSURE: f64 = 0.08;
+/// Where latencies differ much a block takes at least this, or so many batches.
+const BLOCK: Duration = Duration::from_millis(100);
+const MOST: f64 = 256.0;
+
 const OTHER_FIRST: [usize; 4] = [1, 0, 0, 1];
 
 impl Duel {
@@ -67,7 +84,13 @@ impl Duel {
         blocks_max: usize,
     ) -> Self {
         let widest = base.concurrency.max(other.concurrency);
-        let rounds = if spread < 0.05 { 1.0 } else { 2.0 };
+        let rounds = if spread < 0.05 {
+            1.0
+        } else if spread < 0.15 {
+            2.0
+        } else {
+            4.0
+        };
         Self {
             offset: other.ln_size - base.ln_size,
             slots: [base.concurrency, other.concurrency],
@@ -76,10 +99,14 @@ impl Duel {
             spread,
             weights,
             arms: [Arm::default(); 2],
+            within: Arm::default(),
+            before: 0.0,
+            pairs: Pairs::default(),
             block: 0,
             blocks_max,
             in_block: 0.0,
-            per_block: (rounds * widest).clamp(4.0, 64.0).max(widest.ceil()),
+            began: None,
+            per_block: (rounds * widest).clamp(8.0, 64.0).max(widest.ceil()),
             skip: other.concurrency.ceil(),
             idle: 0.0,
         }
@@ -125,17 +152,27 @@ impl Duel {
             if self.skip > 0.0 {
                 self.skip -= 1.0;
                 arm.open(now);
+                self.within.open(now);
+                self.began = Some(now);
                 return Step::Go;
             }
             arm.push(now, items, seconds);
+            self.within.push(now, items, seconds);
         }
         self.in_block += 1.0;
         // Whole rounds: attempts that left together are answered together.
         if self.in_block < (self.per_block / slots).ceil() * slots {
             return Step::Go;
         }
+        // A silence of the backend shall not make up a whole block.
+        let lasted = now.since(*self.began.get_or_insert(now));
+        if self.spread > NOISY && lasted < BLOCK && self.in_block < MOST {
+            return Step::Go;
+        }
         self.in_block = 0.0;
+        self.began = Some(now);
         let was_other = self.is_other();
+        self.end_block(now, was_other);
         self.block += 1;
         if let Some(done) = self.verdict() {
             return done;
@@ -148,13 +185,30 @@ impl Duel {
         Step::Switch
     }
 
+    /// Every second block makes a pair with the one before it, which was of the other plan.
+    fn end_block(&mut self, now: Moment, other: bool) {
+        let value = self.within.value(&self.weights);
+        self.within = Arm::default();
+        self.within.open(now);
+        if self.block % 2 == 1 {
+            let difference = value - self.before;
+            self.pairs.push(if other { difference } else { -difference });
+        }
+        self.before = value;
+    }
+
     fn verdict(&self) -> Option<Step> {
         let [base, other] = &self.arms;
         if base.batches() == 0.0 || other.batches() == 0.0 {
             return None;
         }
+        // Where latencies differ much, one pair proves nothing.
+        if self.spread > NOISY && self.pairs.count() < 2.0 {
+            return None;
+        }
         let gain = other.value(&self.weights) - base.value(&self.weights);
-        let error = (base.variance_given(self.spread) + other.variance_given(self.spread)).sqrt();
+        let promised = base.variance_given(self.spread) + other.variance_given(self.spread);
+        let error = self.pairs.variance(promised).sqrt();
         let clear = match self.block {
             0..=2 => 3.5,
             3..=4 => 3.0,
@@ -164,7 +218,9 @@ impl Duel {
         if self.block < self.blocks_max && distance.abs() < clear * error {
             return None;
         }
-        Some(Step::Done { won: distance > self.doubt * error, gain })
+        // To take more than before needs proof; to take less, a good guess.
+        let sure = error < UNSURE || self.threshold < 0.0 || distance > clear * error;
+        Some(Step::Done { won: sure && distance > self.doubt * error, gain })
     }
 }
 

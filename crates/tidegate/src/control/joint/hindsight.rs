@@ -16,8 +16,8 @@ const WIDTH: f64 = 0.125;
 /// Batches after which a rate is too old.
 const OLD: u32 = 300;
 /// What a smaller size must have delivered more, as a logarithm, and by how many errors.
-const MORE: f64 = 0.04;
-const ERRORS: f64 = 1.5;
+const MORE: f64 = 0.1;
+const ERRORS: f64 = 3.0;
 
 /// Batches of about one size.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,7 +4,7 @@
 //! The spread is that of logarithms of successive latencies, so a slow drift is none of it. 2.33
 //! spreads leave one in a hundred above the target if nothing is odd; what is odd (stalls, tails)
 //! is learnt: a miss moves the margin up by a step, a hit down by so much that one miss in
-//! about 140 is the balance. Only batches of the plan in force teach; a stall that hits every
+//! 125 is the balance. Only batches of the plan in force teach; a stall that hits every
 //! attempt in flight is one miss.
 
 use crate::{Moment, Sample};
@@ -21,12 +21,13 @@ pub(super) struct Margin {
 
 /// Spreads between the usual latency and the target.
 const SPREADS: f64 = 2.33;
-/// The widest margin: a tenth of the target is left.
-const MOST: f64 = 2.3;
+/// The widest margin: a fifth of the target is left. Where more misses than that are due to stalls,
+/// smaller batches do not help.
+const MOST: f64 = 1.6;
 /// What a miss adds: so much, as a logarithm, that the size falls by about a twelfth.
 const STEP: f64 = 0.08;
 /// The share of misses at which the margin rests.
-const MISSES: f64 = 0.007;
+const MISSES: f64 = 0.008;
 
 impl Default for Margin {
     fn default() -> Self {

@@ -10,7 +10,7 @@
 //! | `rounds` | has the backend changed, or was it one stall? |
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
-//! | `duel`, `arm` | is one plan better than another? |
+//! | `duel`, `arm`, `pairs` | is one plan better than another? |
 //! | `objective` | what is better? |
 //! | `share` | do others queue at the same backend? |
 //! | `floor` | can the backend meet the target at all? |
@@ -31,6 +31,7 @@ mod floor;
 mod hindsight;
 mod margin;
 mod objective;
+mod pairs;
 mod rounds;
 mod search;
 mod share;
@@ -41,7 +42,7 @@ mod words;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::Controller;
+use super::{Controller, Learnt};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
@@ -53,7 +54,7 @@ use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
-use startup::{Answer, Next, Startup};
+use startup::{Answer, End, Next, Startup};
 
 pub use objective::{Objective, Weights};
 
@@ -223,7 +224,8 @@ impl Joint {
     fn whole(&self, ln_size: f64) -> u32 {
         let (least, most) = (self.bounds.batch_size_min, self.bounds.batch_size_max);
         let most = self.bound.most().map_or(f64::from(most), |bound| bound.min(f64::from(most)));
-        let size = ln_size.exp().min(most).max(f64::from(least)).floor();
+        // A logarithm and back is a hair less than what it was.
+        let size = (ln_size.exp() * (1.0 + 1e-9)).min(most).max(f64::from(least)).floor();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "two u32")]
         let size = size as u32;
         size
@@ -255,18 +257,24 @@ impl Joint {
                 self.concurrency = to;
                 self.ask(true, words::widened(to))
             }
-            Next::Done(to, gain) => {
-                let tried = std::mem::replace(&mut self.concurrency, to);
-                self.startup = None;
-                self.rounds.restart(sample.at);
-                self.size.set(self.size.ln());
-                self.search.give_up(sample.at + Duration::from_millis(50));
-                if gain < 0.1 && tried > to {
-                    self.search.enough(sample.at);
-                }
-                self.ask(true, words::started(to, tried, gain))
+            Next::Narrow(to) => {
+                self.concurrency = to;
+                self.ask(true, words::narrowed(to))
             }
+            Next::Done(end) => self.started(sample, end),
         }
+    }
+
+    /// The startup is over.
+    fn started(&mut self, sample: &Sample, end: End) -> Option<Change> {
+        let tried = std::mem::replace(&mut self.concurrency, end.concurrency);
+        self.startup = None;
+        self.rounds.restart(sample.at);
+        self.size.set(self.size.ln());
+        self.search.give_up(sample.at + Duration::from_millis(50));
+        let spread = self.margin.spread();
+        self.search.told(sample.at, (end.more, end.fewer), spread);
+        self.ask(true, words::started(&end, tried))
     }
 
     /// What a slow or quick round says; a change if the backend has changed.
@@ -274,7 +282,7 @@ impl Joint {
         if !self.settings.parts.rounds {
             return None;
         }
-        match self.rounds.push(sample, room, self.plan.concurrency) {
+        match self.rounds.push(sample, room, self.plan.concurrency, self.margin.spread()) {
             Said::Nothing => None,
             Said::Usual => {
                 (self.taught, self.timeouts) = (self.margin.taught(), 0);
@@ -370,7 +378,8 @@ impl Joint {
     fn follow(&mut self, sample: &Sample) -> Option<Change> {
         let size = self.whole(self.size.ln());
         let moved = (f64::from(size) / f64::from(self.plan.batch_size)).ln().abs();
-        if moved < 0.03 || size == self.plan.batch_size {
+        let little = (0.25 * self.margin.spread()).clamp(0.03, 0.1);
+        if moved < little || size == self.plan.batch_size {
             return None;
         }
         let said = words::moved(sample, size, self.plan.batch_size, self.ln_allowed().exp());
@@ -385,6 +394,8 @@ impl Joint {
         let room = Room {
             concurrency_max: if parts.concurrency { self.bounds.concurrency_max } else { 0.0 },
             ln_size_min: self.ln_least(),
+            ln_size_max: self.ln_most(),
+            headroom: (self.margin.get() - self.margin.spread()).max(0.0),
             slack: if at_most { self.size.error() } else { 0.0 },
             spread: self.margin.spread(),
             weights: self.settings.objective.weights(),
@@ -443,10 +454,29 @@ impl Joint {
         asked.or_else(|| self.follow(sample))
     }
 
-    /// A rate limit is the pace's affair; but this is no time to compare or to double anything.
+    /// A batch that was not full: the source is slow, so this is no time to compare.
+    fn slack(&mut self, sample: &Sample) -> Option<Change> {
+        if let Some(startup) = &mut self.startup {
+            let end = startup.slack(self.concurrency)?;
+            return self.started(sample, end);
+        }
+        if !self.search.slack(sample.at) {
+            return None;
+        }
+        self.ask(true, words::SLACK)
+    }
+
+    /// A rate limit is the pace's affair, and that keeps to it however many are in flight: so more in
+    /// flight that have met one stay. But this is no time to compare or to double anything.
     fn throttled(&mut self, sample: &Sample) -> Option<Change> {
+        let more = self.search.duel().filter(|(axis, duel)| {
+            *axis == Axis::More && duel.is_other() && sample.sent.epoch == self.plan.epoch
+        });
+        if let Some((_, duel)) = more {
+            self.concurrency = duel.point(self.size.ln(), true).concurrency;
+        }
         let compared = self.search.duel().is_some();
-        self.search.give_up(sample.at + Duration::from_secs(1));
+        self.search.give_up(sample.at + Duration::from_secs(15));
         if let Some(startup) = self.startup.take() {
             self.concurrency = startup.kept(self.concurrency);
             self.size.set(self.size.ln());
@@ -483,13 +513,19 @@ impl Controller for Joint {
             Outcome::TooLarge => return self.too_large(sample),
             Outcome::Throttled { .. } => return self.throttled(sample),
             Outcome::Rejected | Outcome::Unreachable | Outcome::Overloaded => return None,
-            Outcome::TimedOut => self.timeouts += 1,
+            Outcome::TimedOut => {
+                self.timeouts += 1;
+                self.share.timed_out(sample.at);
+            }
             Outcome::Ok | Outcome::Partial { .. } => {
                 self.bound.took(f64::from(sample.sent.items));
             }
         }
-        if !sample.sent.full || sample.sent.epoch != self.plan.epoch {
+        if sample.sent.epoch != self.plan.epoch {
             return None;
+        }
+        if !sample.sent.full {
+            return self.slack(sample);
         }
         self.learn(sample)
     }
@@ -510,7 +546,7 @@ impl Controller for Joint {
             Turn::Leave => {
                 self.concurrency = self.concurrency.round().max(1.0);
                 self.search.restart(now);
-                self.ask(true, "searches again: nobody else has waited for a minute")
+                self.ask(true, "searches again: nobody else has waited for a while")
             }
         }
     }
@@ -526,6 +562,21 @@ impl Controller for Joint {
             startup.again(self.concurrency);
         }
         self.ask(true, "goes on as before the pause")
+    }
+
+    fn learnt(&self) -> Learnt {
+        let phase = match (&self.startup, self.search.duel()) {
+            (Some(_), _) => "starting",
+            (None, Some(_)) => "comparing",
+            (None, None) => "settled",
+        };
+        Learnt {
+            latency_allowed: Duration::try_from_secs_f64(self.ln_allowed().exp()).ok(),
+            batch_size: Some(self.size.ln().exp()),
+            batch_size_max: self.bound.most(),
+            phase: Some(phase),
+            load_score: None,
+        }
     }
 }
 

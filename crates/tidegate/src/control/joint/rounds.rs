@@ -32,13 +32,19 @@ pub(super) enum Said {
 }
 
 /// A round whose median implies so much less, as a logarithm, is slow.
-const SLOW: f64 = -0.35;
+const SLOW: f64 = 0.35;
+/// And where latencies differ much, so many errors of that median.
+const ERRORS: f64 = 3.0;
+/// A spread of latencies, as a logarithm, that is much.
+const NOISY: f64 = 0.25;
+/// The error of a median of n is that of a mean, times this.
+const MEDIAN: f64 = 1.25;
 
 impl Rounds {
     const MOST: usize = 16;
 
-    /// An answer of the plan in force; `implied` as for [`Size::vote`](super::size::Size::vote).
-    pub(super) fn push(&mut self, sample: &Sample, implied: f64, slots: f64) -> Said {
+    /// An answer of the plan in force; `spread` is that of latencies, `implied` as for [`Size::vote`](super::size::Size::vote).
+    pub(super) fn push(&mut self, sample: &Sample, implied: f64, slots: f64, spread: f64) -> Said {
         if sample.sent.at < self.began {
             return Said::Nothing;
         }
@@ -51,12 +57,16 @@ impl Rounds {
         if self.count < needed {
             return Said::Nothing;
         }
+        #[expect(clippy::cast_precision_loss, reason = "2 to 16")]
+        let usual = ERRORS * MEDIAN * spread / (needed as f64).sqrt();
         let median = self.median();
         self.begin(sample.at);
-        self.slow = if median < SLOW { self.slow + 1 } else { 0 };
+        self.slow = if median < -usual.max(SLOW) { self.slow + 1 } else { 0 };
         match self.slow {
             0 => Said::Usual,
             1 => Said::Slow,
+            // Where latencies differ much, a stall may last two.
+            2 if spread > NOISY => Said::Slow,
             _ => {
                 self.slow = 0;
                 Said::Changed(median)
@@ -91,7 +101,7 @@ mod tests {
     fn play(rounds: &mut Rounds, at: u64, implied: f64) -> Said {
         let mut said = Said::Nothing;
         for _ in 0..4 {
-            said = rounds.push(&sample(at, 50, 10, Outcome::Ok), implied, 4.0);
+            said = rounds.push(&sample(at, 50, 10, Outcome::Ok), implied, 4.0, 0.1);
         }
         said
     }

@@ -1,8 +1,8 @@
 //! Would another concurrency, or a smaller batch, deliver more? Asked rarely, cheaply, and within
 //! the target.
 //!
-//! More in flight is tried with as many items in flight as before, fewer with the same size: either
-//! way no batch takes longer for it. Fewer in flight win when they are as good, more must be better
+//! More in flight is tried with as many items in flight as before, fewer with batches that are
+//! somewhat larger, within the target. Fewer in flight win when they are as good, more must be better
 //! by something, so that the concurrency rests. Steps begin coarse and become fine. What a question
 //! cost says when it is asked again: so late that asking takes less than half a percent of what is
 //! delivered.
@@ -47,6 +47,8 @@ pub(super) struct Search {
     ceiling: Option<f64>,
     /// Logarithm of the largest size that was held against a smaller one.
     looked_at: f64,
+    /// So many seconds every batch must have been full before anything is asked.
+    patience: f64,
 }
 
 /// What may be tried.
@@ -54,8 +56,11 @@ pub(super) struct Search {
 pub(super) struct Room {
     /// Most attempts in flight.
     pub(super) concurrency_max: f64,
-    /// Logarithm of the smallest size.
+    /// Logarithms of the smallest and the largest size.
     pub(super) ln_size_min: f64,
+    pub(super) ln_size_max: f64,
+    /// How much larger a batch may be before the usual one is near the target, as a logarithm.
+    pub(super) headroom: f64,
     /// How far the latency is below what is allowed, as a logarithm.
     pub(super) slack: f64,
     /// The spread of a latency, as a logarithm.
@@ -81,6 +86,14 @@ pub(super) struct Found {
 
 const COARSE: f64 = 1.4;
 const FINE: f64 = 1.15;
+/// Of the concurrency it begins with nobody knows more than that it is modest.
+const HALF: f64 = 2.0;
+/// A loss of this, as a logarithm, is clear.
+const CLEAR: f64 = 0.03;
+/// What the startup told is not asked for so many seconds.
+const KNOWN: f64 = 20.0;
+/// A spread of latencies, as a logarithm, that is much.
+const NOISY: f64 = 0.25;
 /// The share of what is delivered that one question may cost over time.
 const TAX: f64 = 0.004;
 /// A question that costs next to nothing is asked again after so long at the earliest, and every
@@ -90,7 +103,7 @@ const LONG: f64 = 60.0;
 /// The size that a large one is held against.
 const SMALLER: f64 = 0.6;
 /// A size that has grown by so much, as a logarithm, is looked at again.
-const GROWN: f64 = 0.3;
+const GROWN: f64 = 0.7;
 
 impl Default for Search {
     fn default() -> Self {
@@ -99,9 +112,10 @@ impl Default for Search {
             began: Moment::ZERO,
             next: [Moment::ZERO; 4],
             quiet: Moment::ZERO,
-            steps: [COARSE; 2],
+            steps: [COARSE, HALF],
             ceiling: None,
             looked_at: f64::NEG_INFINITY,
+            patience: 0.5,
         }
     }
 }
@@ -129,24 +143,59 @@ impl Search {
         self.quiet = self.quiet.max(until);
     }
 
+    /// The source is slow. What is being asked is given up, and each time that happens it is asked
+    /// later; returns whether something was.
+    pub(super) fn slack(&mut self, now: Moment) -> bool {
+        let asked = self.duel.is_some();
+        if asked {
+            self.patience = (2.0 * self.patience).min(LONG);
+        }
+        self.give_up(now + Duration::from_secs_f64(self.patience));
+        asked
+    }
+
     /// The backend has changed: every question is open again, from `at` on.
     pub(super) fn restart(&mut self, at: Moment) {
         let (ceiling, looked_at) = (self.ceiling, self.looked_at);
         *self = Self { quiet: at, ceiling, looked_at, ..Self::default() };
     }
 
-    /// Twice as many in flight have just brought nothing: more are not asked about for a while.
-    pub(super) fn enough(&mut self, now: Moment) {
-        if let Some(next) = self.next.get_mut(Axis::More as usize) {
-            *next = now + Duration::from_secs_f64(SHORT);
+    /// What twice and half as many in flight have just brought, as logarithms, where they were tried:
+    /// what is known is not asked for a while.
+    pub(super) fn told(
+        &mut self,
+        now: Moment,
+        (more, fewer): (Option<f64>, Option<f64>),
+        spread: f64,
+    ) {
+        let later = now + Duration::from_secs_f64(KNOWN);
+        if more.is_some_and(|gain| gain < 0.2) {
+            self.put_off(Axis::More, later);
+            self.steps = [FINE, HALF];
         }
-        self.steps = [FINE, COARSE];
+        // What small batches say of waiting for each other does not hold for large ones.
+        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.45) {
+            self.put_off(Axis::Fewer, later);
+            let [up, _] = self.steps;
+            self.steps = [up, FINE];
+        }
+    }
+
+    fn put_off(&mut self, axis: Axis, until: Moment) {
+        if let Some(next) = self.next.get_mut(axis as usize) {
+            *next = until;
+        }
     }
 
     /// Begins a duel if there is something to ask.
     pub(super) fn begin(&mut self, now: Moment, base: Point, room: &Room) -> Option<(Axis, Point)> {
         let smaller = room.better.unwrap_or(base.ln_size + SMALLER.ln());
-        let (axis, other) = if self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min {
+        let known = self.next.get(Axis::Smaller as usize).is_some_and(|next| now < *next);
+        let doubtful = self.is_doubtful(base.ln_size, room) && smaller > room.ln_size_min;
+        let doubtful = doubtful && !(known && room.spread > NOISY);
+        let (axis, other) = if let Some(other) = self.halved(now, base, room) {
+            (Axis::Fewer, other)
+        } else if doubtful {
             (Axis::Smaller, Point { ln_size: smaller, ..base })
         } else {
             let all = [Axis::More, Axis::Fewer, Axis::Larger, Axis::Smaller];
@@ -159,12 +208,18 @@ impl Search {
         };
         let ratio = (other.concurrency / base.concurrency).ln();
         let (threshold, doubt) = match axis {
-            Axis::More => ((0.25 * ratio).clamp(0.03, 0.06), 0.7),
-            Axis::Fewer => (-0.01, 0.0),
-            Axis::Smaller => (0.0, 0.5),
-            Axis::Larger => (0.005, 0.3),
+            Axis::More => ((0.25 * ratio).clamp(0.03, 0.06), 1.0),
+            Axis::Fewer => (-0.01, 0.7),
+            Axis::Smaller => (0.01, 1.0),
+            Axis::Larger => (0.0, 0.3),
         };
-        let blocks = if ratio.abs() > 0.25 { 6 } else { 12 };
+        let blocks = if room.spread > 0.15 {
+            16
+        } else if ratio.abs() > 0.25 {
+            6
+        } else {
+            12
+        };
         self.began = now;
         self.duel = Some((
             axis,
@@ -176,6 +231,17 @@ impl Search {
     /// Whether the size is to be held against a smaller one before anything else.
     pub(super) fn is_doubtful(&self, ln_size: f64, room: &Room) -> bool {
         room.sizes && ln_size > self.looked_at + if room.better.is_some() { 0.0 } else { GROWN }
+    }
+
+    /// Half as many in flight, if nobody has yet told what they do: attempts that wait for each other
+    /// cost the most, and make every other answer noisy.
+    fn halved(&self, now: Moment, base: Point, room: &Room) -> Option<Point> {
+        let [.., fewer] = self.steps;
+        let due = self.next.get(Axis::Fewer as usize).is_some_and(|next| now >= *next);
+        if due && fewer == HALF {
+            return self.other(Axis::Fewer, base, room);
+        }
+        None
     }
 
     /// The plan to hold the base against; `None` where there is none.
@@ -196,10 +262,13 @@ impl Search {
             Axis::Fewer => {
                 let other = fewer(c, down);
                 let some = other >= 1.0 && room.concurrency_max > 0.0;
-                some.then_some(Point { concurrency: other, ..base })
+                // Fewer in flight may be larger: half of the way, as far as the target has room.
+                let larger = (0.5 * (c / other).ln()).min(room.headroom);
+                let ln_size = (base.ln_size + larger).min(room.ln_size_max).max(base.ln_size);
+                some.then_some(Point { ln_size, concurrency: other })
             }
             Axis::Larger => {
-                let ln_size = base.ln_size - SMALLER.ln() / 2.0;
+                let ln_size = base.ln_size - SMALLER.ln();
                 (self.ceiling.is_some() && room.slack > 0.15).then_some(Point { ln_size, ..base })
             }
             Axis::Smaller => {
@@ -218,6 +287,7 @@ impl Search {
         gain: f64,
     ) -> Option<Found> {
         let (axis, duel) = self.duel.take()?;
+        self.patience = 0.5;
         let (base, other) = (duel.point(ln_size, false), duel.point(ln_size, true));
         let found = Found { axis, won, gain, base, other };
         match axis {
@@ -254,7 +324,8 @@ impl Search {
             *step = if *step > COARSE { COARSE } else { FINE };
             let c = found.base.concurrency;
             let next = if found.axis == Axis::More { more(c, *step) } else { fewer(c, *step) };
-            if next != found.other.concurrency {
+            // A step between is worth asking now only if this one was not clearly worse.
+            if next != found.other.concurrency && found.gain > -CLEAR {
                 return;
             }
         }
@@ -283,6 +354,8 @@ mod tests {
     const ROOM: Room = Room {
         concurrency_max: 16.0,
         ln_size_min: 0.0,
+        ln_size_max: 20.0,
+        headroom: 0.0,
         slack: 0.0,
         spread: 0.1,
         weights: Weights { throughput: 1.0, latency: 0.0, cost: 0.0 },

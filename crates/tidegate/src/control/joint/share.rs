@@ -5,7 +5,7 @@
 //! together get less. So while that lasts the
 //! concurrency follows the signal alone, which all hear alike: up by a constant while few wait, down
 //! by a factor while many do (Chiu and Jain, 1989: that is what leads to equal shares). Below one
-//! it means pauses. When nobody has waited for a minute, the search takes over again.
+//! it means pauses. When nobody has waited for a while, the search takes over again.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(super) struct Share {
     on: bool,
     next: Moment,
     waited_at: Moment,
+    /// Until then what waits may be one's own.
+    own_until: Moment,
 }
 
 /// What to do.
@@ -43,7 +45,9 @@ const EVERY: Duration = Duration::from_secs(1);
 const OFTEN: f64 = 6.0;
 /// The concurrency that is added, for each root of it.
 const MORE: f64 = 0.04;
-const ALONE: Duration = Duration::from_secs(60);
+const ALONE: Duration = Duration::from_secs(20);
+/// What timed out here may go on there, and wait: so long it is nobody else's.
+const OWN: Duration = Duration::from_secs(10);
 
 impl Default for Share {
     fn default() -> Self {
@@ -55,6 +59,7 @@ impl Default for Share {
             on: false,
             next: Moment::ZERO,
             waited_at: Moment::ZERO,
+            own_until: Moment::ZERO,
         }
     }
 }
@@ -70,6 +75,11 @@ impl Share {
         self.waiting
     }
 
+    /// An attempt of one's own timed out.
+    pub(super) fn timed_out(&mut self, now: Moment) {
+        self.own_until = now + OWN;
+    }
+
     /// The backend says that so many operations wait; `concurrency` attempts are one's own.
     pub(super) fn hear(&mut self, now: Moment, waiting: f64, concurrency: f64) -> Option<Turn> {
         if !waiting.is_finite() || waiting < 0.0 {
@@ -79,7 +89,8 @@ impl Share {
         let apart = (waiting - std::mem::replace(&mut self.last, waiting)).abs();
         self.noise += 0.2 * (apart.min(1e6) - self.noise);
         // A signal that jumps about has to be far above one's own.
-        let others = self.waiting > 0.5 * concurrency.max(1.0) + 1.0 + 2.0 * self.noise;
+        let others = now >= self.own_until
+            && self.waiting > 0.5 * concurrency.max(1.0) + 1.0 + 2.0 * self.noise;
         self.hot = if others { (self.hot + 1.0).min(40.0) } else { (self.hot - 0.5).max(0.0) };
         if self.waiting > FEW {
             self.waited_at = now;

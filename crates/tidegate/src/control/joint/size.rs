@@ -36,7 +36,9 @@ impl Size {
         self.error += 0.1 * (implied.clamp(-1.0, 1.0) - self.error);
         // Where latencies hardly differ, each says more.
         let sure = (0.15 / spread.max(0.01)).clamp(1.0, 4.0);
-        let part = (sure * 0.4 / slots.max(1.0)).min(sure * 0.12).min(0.4);
+        // What pulls to and fro is noise: the less so, the more votes go the same way.
+        let calm = (self.error.abs() / 0.2).clamp(0.3, 1.0);
+        let part = (sure * 0.4 / slots.max(1.0)).min(sure * 0.12).min(0.4) * calm;
         // Far away there is no doubt about the direction.
         let part = if implied.abs() > 0.4 && self.error * implied > 0.0 {
             (2.0 * part).min(0.4)
@@ -44,7 +46,9 @@ impl Size {
             part
         };
         let to = self.ln + part * implied.clamp(-1.0, 0.5);
-        self.ln = to.min(self.ln.max(sent + FURTHEST));
+        // But at least by one item: a size of 1 shall not be for ever.
+        let furthest = (sent + FURTHEST).max((sent.exp() + 1.0).ln());
+        self.ln = to.min(self.ln.max(furthest));
     }
 
     /// Moves by that much at once.

@@ -1,5 +1,5 @@
 //! How does one get from a guess to the right order of magnitude? Twice the size until that brings
-//! little, then twice the concurrency until that does.
+//! little, then twice the concurrency until that does; and where that brought nothing, half of it.
 //!
 //! The size comes first, because a fixed cost that dominates hides what concurrency does; and it
 //! stops early, where two doublings bring less than half of what they could, because small batches
@@ -15,14 +15,21 @@ pub(super) struct Startup {
     phase: Phase,
     arm: Arm,
     skip: f64,
+    /// Batches that were not full, of this plan.
+    slack: f64,
+    /// What a doubling of concurrency that was not kept brought, as a logarithm.
+    more: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Phase {
     /// Doubling the size, with the rates of the last two.
     Grow([Option<f64>; 2]),
-    /// Doubling the concurrency; this was the rate before, and the concurrency.
-    Widen(f64, f64),
+    /// Doubling the concurrency; this was the rate before, and the concurrency, and whether a
+    /// what the doubling before paid, as a logarithm.
+    Widen(f64, f64, Option<f64>),
+    /// Halving it, where doubling brought nothing; likewise.
+    Narrow(f64, f64),
 }
 
 /// What to do after a batch.
@@ -34,18 +41,44 @@ pub(super) enum Next {
     Grow,
     /// Take this concurrency, and go on.
     Widen(f64),
-    /// Take this concurrency; it is over. Twice as many brought so much more, as a logarithm.
-    Done(f64, f64),
+    /// Take this concurrency, half of the one before, and go on.
+    Narrow(f64),
+    /// It is over.
+    Done(End),
 }
 
+/// Where it ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct End {
+    /// The concurrency to take.
+    pub(super) concurrency: f64,
+    /// What more in flight brought, as a logarithm, if they were tried and not kept.
+    pub(super) more: Option<f64>,
+    /// Likewise of half as many.
+    pub(super) fewer: Option<f64>,
+}
+
+/// Before the first batch is answered: the round that leaves first finds cold connections.
+const COLD: f64 = -1.0;
 /// Two doublings of the size that bring less than this, as a logarithm, bring little.
 const LITTLE: f64 = 0.5;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
-const MUCH: f64 = 0.3;
+const MUCH: f64 = 0.35;
+/// A doubling of concurrency may double the latency: the size grows only while that and as much
+/// again stays below what is allowed, as a logarithm.
+const ROOM: f64 = 1.1;
+/// Nearer to what is allowed than this, as a logarithm, a rate tells whether larger batches pay.
+const TOLD: f64 = 2.3;
 /// A rate with this error, as a logarithm, is sure enough.
 const SURE: f64 = 0.08;
+/// So many batches at most, where it is in doubt.
+const MANY: f64 = 48.0;
 /// One that brings this is kept in half.
 const SOME: f64 = 0.12;
+/// Half as many that bring this more, as a logarithm, are kept: with fewer in flight batches may be
+/// larger. Of one alone more is asked, because nothing overlaps with it.
+const FEWER: f64 = -0.04;
+const ALONE: f64 = 0.05;
 
 /// What the startup needs to know of a batch.
 pub(super) struct Answer {
@@ -64,7 +97,8 @@ pub(super) struct Answer {
 
 impl Startup {
     pub(super) fn new() -> Self {
-        Self { phase: Phase::Grow([None, None]), arm: Arm::default(), skip: 0.0 }
+        let phase = Phase::Grow([None, None]);
+        Self { phase, arm: Arm::default(), skip: COLD, slack: 0.0, more: None }
     }
 
     /// Begins the round again: the plan is another one, for whatever reason.
@@ -77,13 +111,29 @@ impl Startup {
     /// What concurrency to keep if it has to end now.
     pub(super) const fn kept(&self, concurrency: f64) -> f64 {
         match self.phase {
-            Phase::Grow(_) => concurrency,
-            Phase::Widen(_, was) => was,
+            Phase::Grow(_) | Phase::Widen(..) => concurrency,
+            Phase::Narrow(_, was) => was,
         }
+    }
+
+    /// A batch was not full: the source is slow, and time tells nothing. Returns the end, if that
+    /// has become usual while concurrency was in question.
+    pub(super) fn slack(&mut self, concurrency: f64) -> Option<End> {
+        self.again(concurrency);
+        self.slack += 1.0;
+        let to = match self.phase {
+            Phase::Grow(_) => return None,
+            Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
+        };
+        let usual = self.slack > 2.0 * concurrency;
+        usual.then_some(End { concurrency: to, more: self.more, fewer: None })
     }
 
     /// A full batch was answered.
     pub(super) fn push(&mut self, answer: &Answer) -> Next {
+        if self.skip == COLD {
+            self.again(answer.concurrency);
+        }
         if self.skip > 0.0 {
             self.skip -= 1.0;
             self.arm.open(answer.at);
@@ -97,7 +147,7 @@ impl Startup {
         let needed = match self.phase {
             _ if tight => round.max(2.0),
             Phase::Grow(_) => round.max(3.0),
-            Phase::Widen(..) => (2.0 * round).max(4.0),
+            Phase::Widen(..) | Phase::Narrow(..) => (2.0 * round).max(4.0),
         };
         // Whole rounds: attempts that left together are answered together.
         if self.arm.batches() < needed || self.arm.batches() % round != 0.0 {
@@ -107,10 +157,14 @@ impl Startup {
         let error = self.arm.variance_given(0.1).sqrt();
         match self.phase {
             Phase::Grow([before, last]) => {
-                let flat = before.is_some_and(|before| rate - before < LITTLE);
-                let grows = !flat && !tight && room > 0.7 && !answer.at_bound;
-                // The doubling of concurrency is held against this rate: a few batches more.
-                if !grows && !tight && error > SURE && self.arm.batches() < 12.0 {
+                // Far below the target noise is all there is to see, and a doubling is harmless.
+                let told = room < TOLD;
+                let flat = told && before.is_some_and(|b| rate - b + 1.4 * error < LITTLE);
+                let grows = !flat && room > ROOM && !answer.at_bound;
+                // The doubling of concurrency is held against this rate: a few batches more; and one
+                // slow round at the beginning shall not decide.
+                let doubt = error > SURE || last.is_none();
+                if !grows && !tight && doubt && self.arm.batches() < 12.0 {
                     return Next::Go;
                 }
                 if grows {
@@ -118,32 +172,66 @@ impl Startup {
                     self.again(c);
                     return Next::Grow;
                 }
-                self.widen(rate, answer, 0.0)
+                self.widen(rate, answer, None)
             }
-            Phase::Widen(before, was) => {
+            Phase::Widen(before, was, paid) => {
                 let gain = rate - before;
                 let in_doubt = (gain - MUCH).abs() < 2.0 * error + 0.1 && error > SURE / 2.0;
-                if in_doubt && !tight && self.arm.batches() < needed.max(16.0) {
+                if in_doubt && !tight && self.arm.batches() < needed.max(MANY) {
                     return Next::Go;
                 }
-                if gain > MUCH && room > 0.0 {
-                    return self.widen(rate, answer, gain);
+                if gain > MUCH + error && room > 0.0 {
+                    return self.widen(rate, answer, Some(gain));
                 }
-                let kept = if gain > SOME { (was * 1.4).ceil() } else { was };
-                Next::Done(kept.min(answer.concurrency_max), gain)
+                if gain > SOME + 2.0 * error {
+                    let some = (was * 1.4).ceil().min(answer.concurrency_max);
+                    return self.done(some, None);
+                }
+                self.more = Some(gain);
+                if let Some(paid) = paid {
+                    return self.done(was, Some(-paid));
+                }
+                self.narrow(before, was)
+            }
+            Phase::Narrow(before, was) => {
+                let gain = rate - before;
+                let enough = if c < 2.0 { ALONE + error } else { FEWER };
+                let in_doubt = (gain - enough).abs() < 2.0 * error && error > SURE / 2.0;
+                if in_doubt && self.arm.batches() < MANY / 2.0 {
+                    return Next::Go;
+                }
+                if gain > enough { self.narrow(rate, c) } else { self.done(was, Some(gain)) }
             }
         }
     }
 
-    fn widen(&mut self, rate: f64, answer: &Answer, gain: f64) -> Next {
+    fn widen(&mut self, rate: f64, answer: &Answer, paid: Option<f64>) -> Next {
         let (c, most) = (answer.concurrency, answer.concurrency_max);
         let twice = (2.0 * c).min(most);
         if c < 1.0 || twice < 1.2 * c {
-            return Next::Done(c, gain);
+            return match paid {
+                Some(paid) => self.done(c, Some(-paid)),
+                None => self.narrow(rate, c),
+            };
         }
-        self.phase = Phase::Widen(rate, c);
+        (self.phase, self.slack) = (Phase::Widen(rate, c, paid), 0.0);
         self.again(twice);
         Next::Widen(twice)
+    }
+
+    const fn done(&self, concurrency: f64, fewer: Option<f64>) -> Next {
+        Next::Done(End { concurrency, more: self.more, fewer })
+    }
+
+    /// Tries half as many.
+    fn narrow(&mut self, rate: f64, c: f64) -> Next {
+        if c < 2.0 {
+            return self.done(c, None);
+        }
+        let half = (c / 2.0).ceil();
+        (self.phase, self.slack) = (Phase::Narrow(rate, c), 0.0);
+        self.again(half);
+        Next::Narrow(half)
     }
 }
 
@@ -171,8 +259,8 @@ mod tests {
             match startup.push(&answer) {
                 Next::Go => {}
                 Next::Grow => size *= 2.0,
-                Next::Widen(to) => c = to,
-                Next::Done(to, _) => return (size, to, batches),
+                Next::Widen(to) | Next::Narrow(to) => c = to,
+                Next::Done(end) => return (size, end.concurrency, batches),
             }
         }
         panic!("a startup without an end");
@@ -187,6 +275,6 @@ mod tests {
         assert_eq!(play(16.0, 64.0).1, 16.0);
         assert_eq!(play(64.0, 8.0).1, 8.0);
         // Half-way between two doublings it takes half of the last.
-        assert_eq!(play(5.5, 64.0).1, 8.0);
+        assert_eq!(play(5.5, 64.0).1, 6.0);
     }
 }

@@ -74,7 +74,7 @@ fn a_slower_backend_is_met_within_a_few_rounds() {
 #[test]
 fn every_reason_is_a_sentence_for_a_person() {
     let mut backend = Backend::new(4.0, Settings::default());
-    backend.play(20.0);
+    backend.play(30.0);
     let has = |text: &str| backend.reasons.iter().any(|reason| reason.contains(text));
     assert!(has("doubled: a full batch of 100 took 4.0ms, and larger ones still pay"));
     assert!(has("kept 4 in flight: 8 was"), "{:?}", backend.reasons);

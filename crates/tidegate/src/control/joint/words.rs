@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use super::duel::{Duel, Point};
 use super::search::{Axis, Found};
+use super::startup::End;
 use crate::Sample;
 
 type Text = Cow<'static, str>;
 
 pub(super) const IDLE: &str =
     "gave up a comparison: too few attempts were in flight at once to tell";
+
+pub(super) const SLACK: &str =
+    "gave up a comparison: batches are not full, so it would tell nothing";
 
 fn percent(gain: f64) -> f64 {
     gain.exp_m1().abs() * 100.0
@@ -40,11 +44,23 @@ pub(super) fn widened(to: f64) -> Text {
     format!("trying {to} in flight: twice as many, to see what concurrency brings").into()
 }
 
-pub(super) fn started(to: f64, tried: f64, gain: f64) -> Text {
-    if to == tried {
-        return format!("kept {to} in flight: as many as are allowed").into();
+pub(super) fn narrowed(to: f64) -> Text {
+    format!("trying {to} in flight: half as many, to see whether they do as well").into()
+}
+
+pub(super) fn started(end: &End, tried: f64) -> Text {
+    let to = end.concurrency;
+    match (end.more, end.fewer) {
+        (_, Some(gain)) if tried < to => {
+            format!("kept {to} in flight: {tried} was {}", better_or_worse(gain))
+        }
+        (Some(gain), _) if tried > to => {
+            format!("kept {to} in flight: {tried} was {}", better_or_worse(gain))
+        }
+        _ if to == tried => format!("kept {to} in flight: as many as are allowed, or as few"),
+        _ => format!("kept {to} in flight: {tried} brought some more, but not twice as much"),
     }
-    format!("kept {to} in flight: {tried} was {}", better_or_worse(gain)).into()
+    .into()
 }
 
 pub(super) fn moved(sample: &Sample, to: u32, from: u32, allowed_s: f64) -> Text {

@@ -1,0 +1,390 @@
+//! What does a batcher do next? Ask the engine, cut the batch that it wants, and count what came of
+//! those before: all that happens under the lock, and nothing that waits.
+//!
+//! Each answer is counted in the same stretch of the lock, and by the same reading of the clock, in
+//! which the next batch is cut. Who waited for it is told after the lock is released.
+
+use std::collections::BTreeSet;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::answer::Answer;
+use super::observe::Observer;
+use super::piece::{Attempt, Care, Piece};
+use super::queue::{Open, Shared};
+use super::recovery::{Recovery, Ruling, Turn};
+use super::round::Group;
+use crate::breaker::Pass;
+use crate::engine::{Cut, Step, Ticket, Wait};
+use crate::time::earlier;
+use crate::{FlushReason, Moment, Sample};
+
+/// Handlers whose part before the first `await` takes longer run in a task of their own while
+/// others wait.
+const QUICK: Duration = Duration::from_micros(100);
+
+/// After so many batches that went to a task untried, one is tried here again.
+const RETRY_QUICK: u32 = 32;
+
+/// A probe of a half-open breaker has at most this share of the items in a full batch.
+const PROBE_SHARE: u32 = 10;
+
+pub(super) struct Flow<T, O> {
+    /// Numbers of the first items of the batches that are in a task.
+    firsts: BTreeSet<u64>,
+    /// The one that was answered, until it is counted.
+    done: Option<Done<T, O>>,
+    /// A round that is free again, for the next time that the lock is held.
+    round: Option<Group<O>>,
+    spares: Vec<Vec<T>>,
+    pub(super) recovery: Option<Box<Recovery<T, O>>>,
+    observer: Observer,
+    quick: Quick,
+}
+
+/// What the driver does next.
+pub(super) enum Next<T, O> {
+    Send(Departure<T, O>),
+    Wait(Option<Moment>),
+    End,
+}
+
+/// A batch that leaves.
+pub(super) struct Departure<T, O> {
+    pub(super) items: Vec<T>,
+    pub(super) attempt: Attempt<T, O>,
+    /// Whether its first poll may delay others.
+    pub(super) here: bool,
+}
+
+struct Done<T, O> {
+    attempt: Attempt<T, O>,
+    answer: Answer<O>,
+    /// Whether it was ready at its first poll.
+    at_once: bool,
+}
+
+/// What is left to do after the lock is released.
+struct Aftermath<T, O> {
+    told: Option<(Piece<T, O>, Answer<O>)>,
+    sample: Sample,
+    room: Option<Waker>,
+    /// How far outcomes are, if somebody listens.
+    settled: Option<u64>,
+}
+
+/// Whether handlers yield quickly.
+#[derive(Debug, Default)]
+struct Quick {
+    slow: bool,
+    skipped: u32,
+}
+
+impl Quick {
+    fn learn(&mut self, took: Duration) {
+        self.slow = took > QUICK;
+    }
+
+    /// Whether the next batch is to be polled by the driver.
+    const fn here(&mut self, others_wait: bool) -> bool {
+        if !self.slow || !others_wait {
+            return true;
+        }
+        self.skipped = (self.skipped + 1) % RETRY_QUICK;
+        self.skipped == 0
+    }
+}
+
+impl<T, O> Flow<T, O> {
+    pub(super) fn new(recovery: Option<Box<Recovery<T, O>>>, observer: Observer) -> Self {
+        Self {
+            firsts: BTreeSet::new(),
+            done: None,
+            round: None,
+            spares: Vec::new(),
+            recovery,
+            observer,
+            quick: Quick::default(),
+        }
+    }
+
+    /// A batch was answered, at its first poll or in its task. It is counted in the next step.
+    pub(super) fn answered(&mut self, attempt: Attempt<T, O>, answer: Answer<O>, at_once: bool) {
+        self.done = Some(Done { attempt, answer, at_once });
+    }
+
+    /// Whether an answer waits to be counted.
+    pub(super) const fn has_answer(&self) -> bool {
+        self.done.is_some()
+    }
+
+    /// A batch went to a task; its first poll took so long, if it was polled before.
+    pub(super) fn in_task(&mut self, first: u64, took: Option<Duration>) {
+        self.firsts.insert(first);
+        if let Some(took) = took {
+            self.quick.learn(took);
+        }
+    }
+
+    /// Counts what was answered, asks the engine, and cuts the batch that it wants.
+    pub(super) fn step(&mut self, shared: &Shared<T, O>) -> Next<T, O> {
+        let now = shared.clock.now();
+        // Emptied vectors come back with answers.
+        if self.spares.is_empty() && self.done.is_some() {
+            shared.spares.take(&mut self.spares);
+        }
+        let mut open = shared.lock();
+        self.hand_back(&mut open);
+        open.begin_step(now);
+        let after = self.done.take().map(|done| self.count(&mut open, now, done));
+        self.obey(&mut open);
+        let linger = open.engine.plan().linger;
+        if open.closed {
+            open.sweep_all(true, &shared.clock);
+        } else if open.locals.due(linger).is_some_and(|due| due <= now) {
+            open.sweep(&shared.clock);
+        }
+        let step = self.decide(&mut open, now);
+        let (size, lingers) = (open.engine.plan().batch_size as usize, linger > Duration::ZERO);
+        open.line.seal_at(size);
+        open.lingers = lingers;
+        let next = match step {
+            Decided::Cut(cut, probe) => Decided::Left(self.cut(&mut open, now, cut, probe)),
+            other => other,
+        };
+        self.observer.look(&open.engine);
+        if let Some(recovery) = &self.recovery {
+            open.breaker = recovery.phase();
+        }
+        let due = open.locals.due(linger);
+        drop(open);
+        if let Some(after) = after {
+            self.tell(shared, after);
+        }
+        self.observer.tell(self.recovery.as_deref_mut());
+        self.finish(shared, now, next, due)
+    }
+
+    /// Memory that later batches use again.
+    fn hand_back(&mut self, open: &mut Open<T, O>) {
+        if let Some(round) = self.round.take() {
+            open.line.keep(round);
+        }
+        open.line.refill(&mut self.spares);
+    }
+
+    /// What handles asked for.
+    fn obey(&mut self, open: &mut Open<T, O>) {
+        if std::mem::take(&mut open.asked.flush) {
+            let queue = open.line.seen();
+            open.engine.flush(&queue);
+        }
+        if open.closed {
+            open.engine.drain();
+        }
+    }
+
+    fn decide(&mut self, open: &mut Open<T, O>, now: Moment) -> Decided<T, O> {
+        if open.asked.abandon {
+            return Decided::End;
+        }
+        let queue = open.line.seen();
+        let mut at_latest = None;
+        if let Some(recovery) = &mut self.recovery {
+            match recovery.turn(now, &mut open.engine, queue.items) {
+                Turn::Again(piece) => {
+                    let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
+                    let ticket = open.engine.resent(now, items, piece.bytes);
+                    return Decided::Again(ticket, piece);
+                }
+                Turn::Probe(pass) => {
+                    let plan = open.engine.plan();
+                    let items_max = (plan.batch_size / PROBE_SHARE).max(1);
+                    let bytes_max = open.engine.bounds().batch_bytes_max;
+                    let cut = Cut { items_max, bytes_max, reason: FlushReason::Linger };
+                    return Decided::Cut(cut, Some(pass));
+                }
+                Turn::Nobody { until, items } => {
+                    // The controller may want to be woken all the same.
+                    let own = match open.engine.poll(now, &queue) {
+                        Step::Wait(wait) => wait.until,
+                        Step::Send(_) => None,
+                    };
+                    let until = earlier(until, own);
+                    return self.wait(open, Wait { until, items, bytes: u64::MAX });
+                }
+                Turn::Queue(at) => at_latest = at,
+            }
+        }
+        match open.engine.poll(now, &queue) {
+            Step::Send(cut) => Decided::Cut(cut, None),
+            Step::Wait(wait) => {
+                self.wait(open, Wait { until: earlier(wait.until, at_latest), ..wait })
+            }
+        }
+    }
+
+    fn wait(&self, open: &mut Open<T, O>, wait: Wait) -> Decided<T, O> {
+        let idle = self.firsts.is_empty()
+            && self.recovery.as_ref().is_none_or(|recovery| recovery.is_empty());
+        if idle && open.closed && open.line.items() == 0 {
+            open.over = true;
+            return Decided::End;
+        }
+        open.expect(wait);
+        Decided::Wait(wait.until)
+    }
+
+    /// Cuts a batch off the head of the queue.
+    fn cut(
+        &mut self,
+        open: &mut Open<T, O>,
+        now: Moment,
+        cut: Cut,
+        probe: Option<Pass>,
+    ) -> Leaving<T, O> {
+        let first = open.head();
+        let taken = open.line.take(cut);
+        let count = taken.items.len();
+        let items = u32::try_from(count).unwrap_or(u32::MAX);
+        let ticket = open.engine.sent(now, cut, items, taken.bytes);
+        let more = open.line.items() > 0;
+        let piece = Piece::new(first, count, taken.bytes, taken.groups, None);
+        Leaving { items: taken.items, ticket, piece, more, probe }
+    }
+
+    /// What needs no lock any more: clones for a hook or a recovery.
+    fn finish(
+        &mut self,
+        shared: &Shared<T, O>,
+        now: Moment,
+        decided: Decided<T, O>,
+        due: Option<Moment>,
+    ) -> Next<T, O> {
+        match decided {
+            Decided::End => Next::End,
+            Decided::Wait(until) => Next::Wait(earlier(until, due)),
+            Decided::Left(Leaving { items, ticket, mut piece, more, probe }) => {
+                piece.care = self.care(shared, &items);
+                if let Some(recovery) = &mut self.recovery {
+                    recovery.sent(now, &mut piece, probe);
+                } else if let Some(care) = &mut piece.care {
+                    care.attempts = 1;
+                }
+                let here = self.quick.here(more);
+                Next::Send(Departure { items, attempt: Attempt { ticket, piece }, here })
+            }
+            Decided::Again(ticket, piece) => self.again(shared, now, ticket, piece),
+            // Cut before, under the lock.
+            Decided::Cut(..) => Next::Wait(None),
+        }
+    }
+
+    /// A piece leaves once more.
+    fn again(
+        &mut self,
+        shared: &Shared<T, O>,
+        now: Moment,
+        ticket: Ticket,
+        mut piece: Piece<T, O>,
+    ) -> Next<T, O> {
+        if let Some(recovery) = &mut self.recovery {
+            recovery.sent(now, &mut piece, None);
+        }
+        let kept = piece.care.as_ref().and_then(|care| care.kept.as_ref());
+        let again = kept.zip(shared.keep).map(|(kept, keep)| keep(kept));
+        let items = again.unwrap_or_default();
+        let here = self.quick.here(true);
+        Next::Send(Departure { items, attempt: Attempt { ticket, piece }, here })
+    }
+
+    fn care(&self, shared: &Shared<T, O>, items: &[T]) -> Option<Box<Care<T>>> {
+        if shared.hook.is_none() && self.recovery.is_none() {
+            return None;
+        }
+        let needed =
+            shared.hook.is_some() || self.recovery.as_ref().is_some_and(|r| r.keeps_items());
+        let kept = shared.keep.filter(|_| needed).map(|keep| keep(items));
+        let hook = shared.hook.clone();
+        Some(Box::new(Care { hook, kept, attempts: 0, since: Moment::ZERO, pass: None }))
+    }
+
+    /// Counts an answer.
+    fn count(&mut self, open: &mut Open<T, O>, now: Moment, done: Done<T, O>) -> Aftermath<T, O> {
+        let Done { attempt: Attempt { ticket, piece }, mut answer, at_once } = done;
+        answer.check(piece.items);
+        let waiting = open.line.items();
+        let feedback = answer.feedback.take().map(|feedback| *feedback);
+        let sample = open.engine.answered(now, ticket, answer.outcome, feedback, waiting);
+        if at_once {
+            self.quick.learn(sample.latency);
+        } else {
+            self.firsts.remove(&piece.first);
+        }
+        let ruling = match &mut self.recovery {
+            Some(recovery) => recovery.answered(now, piece, &answer),
+            None => Ruling::Final(piece),
+        };
+        let (told, room) = match ruling {
+            Ruling::Kept => (None, None),
+            Ruling::Final(piece) => {
+                let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
+                open.failed(items, answer.outcome, answer.failure.take());
+                let room = open.room.give_back(piece.items, piece.bytes);
+                (Some((piece, answer)), room)
+            }
+        };
+        let settled = self.settled(open);
+        Aftermath { told, sample, room, settled }
+    }
+
+    /// How far outcomes are, if somebody listens.
+    fn settled(&self, open: &mut Open<T, O>) -> Option<u64> {
+        let waiting = self.recovery.as_ref().and_then(|recovery| recovery.first());
+        let first = self.firsts.first().copied().into_iter().chain(waiting).min();
+        let head = open.head();
+        open.settled = first.map_or(head, |first| head.min(first));
+        (open.flushing > 0).then_some(open.settled)
+    }
+
+    fn tell(&mut self, shared: &Shared<T, O>, after: Aftermath<T, O>) {
+        let Aftermath { told, sample, room, settled } = after;
+        if let Some(room) = room {
+            room.wake();
+        }
+        self.observer.answered(&sample, told.as_ref().map(|(piece, answer)| (piece.items, answer)));
+        if let Some((mut piece, answer)) = told {
+            if let Some(common) = &shared.common {
+                common.give_back(piece.items, piece.bytes);
+            }
+            self.round = piece.tell(answer);
+        }
+        if let Some(settled) = settled {
+            shared.settled.send_replace(settled);
+        }
+    }
+
+    /// Nothing will be sent any more: what is answered, in a task or waits to be sent again is lost.
+    pub(super) fn abandon(&mut self) -> Vec<Piece<T, O>> {
+        let done = self.done.take().map(|done| done.attempt.piece);
+        let waiting = self.recovery.iter_mut().flat_map(|recovery| recovery.abandon());
+        done.into_iter().chain(waiting).collect()
+    }
+}
+
+/// What was decided under the lock.
+enum Decided<T, O> {
+    Cut(Cut, Option<Pass>),
+    Left(Leaving<T, O>),
+    Again(Ticket, Piece<T, O>),
+    Wait(Option<Moment>),
+    End,
+}
+
+struct Leaving<T, O> {
+    items: Vec<T>,
+    ticket: Ticket,
+    piece: Piece<T, O>,
+    more: bool,
+    probe: Option<Pass>,
+}

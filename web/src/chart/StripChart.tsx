@@ -1,0 +1,224 @@
+// A strip on the page: its name, a key that always says the figures of now (or of where the crosshair
+// is), and the drawing. It draws only while it can be seen.
+
+import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import type { MarkGroup } from "./marks";
+import { type Columns, type Line, Strip, type StripOptions, type StripView } from "./strip";
+import { onTheme } from "./theme";
+
+/** What a strip shows at a moment. */
+export type Read = () => StripView;
+
+export interface StripChartProps {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  readonly read: Read;
+  /** Calls back whenever there is something new to draw; returns how to stop that. */
+  readonly onFresh: (listener: () => void) => () => void;
+  readonly axis: StripOptions["axis"];
+  readonly axisRight?: StripOptions["axisRight"];
+  readonly timeAxis?: StripOptions["timeAxis"];
+  readonly height?: number;
+  readonly top?: number;
+  readonly topRight?: number;
+  readonly binary?: boolean;
+  readonly sync?: string;
+  readonly log?: boolean;
+  readonly bare?: boolean;
+  /** Stands behind the key: a target, for instance. */
+  readonly extra?: ReactNode;
+  /** Opens a decision that was clicked. */
+  readonly onOpen?: (seq: number) => void;
+  /** What is said while there is no value at all. */
+  readonly none?: string;
+}
+
+interface Tip {
+  readonly group: MarkGroup;
+  readonly left: number;
+  readonly width: number;
+}
+
+export function StripChart(props: StripChartProps) {
+  const { title, lines, height = 118, none = "nothing yet" } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const figures = useRef<(HTMLElement | null)[]>([]);
+  const empty = useRef<HTMLDivElement>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  const [tip, setTip] = useState<Tip | null>(null);
+  const name = useId();
+  // What a strip is made of changes rarely; then it is made anew.
+  const shape = useMemo(() => lines.map((line) => `${line.label}${line.ink}`).join("|"), [lines]);
+
+  useEffect(() => {
+    const at = place.current;
+    if (!at || !shape) return;
+    const drawn = draw(at, latest, figures, empty, setTip);
+    return () => drawn.stop();
+  }, [shape]);
+
+  const open = () => {
+    const last = tip?.group.marks.at(-1);
+    if (last) props.onOpen?.(last.seq);
+  };
+  return (
+    <figure className="strip" aria-labelledby={name}>
+      <figcaption className={props.bare ? "visually-hidden" : "strip-head"}>
+        {/* In a table a strip is no section of its own. */}
+        {props.bare ? <span id={name}>{title}</span> : <h3 id={name}>{title}</h3>}
+        {props.extra}
+        <div className="keys">
+          {lines.map((line, at) => (
+            <span className="key" key={line.label}>
+              <Swatch line={line} />
+              {line.label}
+              <b
+                ref={(element) => {
+                  figures.current[at] = element;
+                }}
+              />
+            </span>
+          ))}
+        </div>
+      </figcaption>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the same decisions are links in the list beside it */}
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the same decisions are links in the list beside it */}
+      <div className="strip-plot" style={{ height }} onClick={open}>
+        <div ref={place} aria-hidden="true" />
+        {props.bare ? null : (
+          <div className="strip-empty" ref={empty} hidden>
+            {none}
+          </div>
+        )}
+        {tip ? <MarkTip tip={tip} /> : null}
+      </div>
+    </figure>
+  );
+}
+
+type Latest = { readonly current: StripChartProps };
+
+/** Makes the strip, keeps it in step with its width, the theme and what is new, and ends it. */
+function draw(
+  at: HTMLElement,
+  latest: Latest,
+  figures: { readonly current: (HTMLElement | null)[] },
+  empty: { readonly current: HTMLElement | null },
+  setTip: (tip: Tip | null) => void,
+): { stop: () => void } {
+  const {
+    lines,
+    axis,
+    axisRight,
+    timeAxis,
+    height = 118,
+    top,
+    sync,
+    log,
+    onFresh,
+    bare,
+    topRight,
+    binary,
+  } = latest.current;
+  let view = latest.current.read();
+  let cursor: number | null = null;
+  let seen = true;
+  let group: MarkGroup | null = null;
+  const write = () => {
+    const index = cursor ?? lastKnown(view.columns);
+    lines.forEach((line, place) => {
+      const element = figures.current[place];
+      const text = line.format(index === null ? null : view.columns[place + 1]?.[index]);
+      if (element && element.textContent !== text) element.textContent = text;
+    });
+    if (empty.current) empty.current.hidden = hasAny(view.columns);
+  };
+  const options: StripOptions = {
+    lines,
+    axis,
+    height,
+    ...(axisRight ? { axisRight } : {}),
+    ...(timeAxis ? { timeAxis } : {}),
+    ...(top === undefined ? {} : { top }),
+    ...(topRight === undefined ? {} : { topRight }),
+    ...(binary ? { binary } : {}),
+    ...(sync ? { sync } : {}),
+    ...(log ? { log } : {}),
+    ...(bare ? { bare } : {}),
+    onCursor: (index) => {
+      cursor = index;
+      write();
+    },
+    onMarks: (next, left) => {
+      if (next?.at === group?.at) return;
+      group = next;
+      setTip(next ? { group: next, left, width: at.clientWidth } : null);
+    },
+  };
+  const strip = new Strip(at, Math.max(at.clientWidth, 80), options, view);
+  const fresh = () => {
+    if (!seen || document.hidden) return;
+    view = latest.current.read();
+    strip.show(view);
+    write();
+  };
+  write();
+  const resize = new ResizeObserver(() => strip.resize(Math.max(at.clientWidth, 80)));
+  resize.observe(at);
+  const sight = new IntersectionObserver(
+    (entries) => {
+      seen = entries.at(-1)?.isIntersecting ?? true;
+      fresh();
+    },
+    { rootMargin: "120px" },
+  );
+  sight.observe(at);
+  const stops = [
+    onFresh(fresh),
+    onTheme(() => strip.redraw()),
+    () => resize.disconnect(),
+    () => sight.disconnect(),
+    () => strip.destroy(),
+  ];
+  return { stop: () => stops.forEach((stop) => void stop()) };
+}
+
+function lastKnown(columns: Columns): number | null {
+  return columns[0].length > 0 ? columns[0].length - 1 : null;
+}
+
+function hasAny([, ...columns]: Columns): boolean {
+  return columns.some((column) => column.some((value) => value !== null && value !== undefined));
+}
+
+function Swatch({ line }: { line: Line }) {
+  return (
+    <svg viewBox="0 0 14 8" aria-hidden="true">
+      <line
+        x1="0"
+        y1="4"
+        x2="14"
+        y2="4"
+        stroke={`var(--${line.ink})`}
+        strokeWidth={(line.width ?? 1.5) + 0.4}
+        strokeDasharray={line.dash?.join(" ")}
+      />
+    </svg>
+  );
+}
+
+function MarkTip({ tip }: { tip: Tip }) {
+  const { marks } = tip.group;
+  const last = marks.at(-1);
+  const onRight = tip.left > tip.width / 2;
+  const side = onRight ? { right: tip.width - tip.left + 10 } : { left: tip.left + 10 };
+  return (
+    <div className="tip" style={side}>
+      {marks.length > 1 ? (
+        <div className="fine">{marks.length} changes of plan, the last:</div>
+      ) : null}
+      {last?.text}
+    </div>
+  );
+}
