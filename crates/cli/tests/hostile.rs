@@ -40,6 +40,7 @@ fn statuses(said: &str) -> Vec<&str> {
 /// Invariant: where a body ends is never a matter of opinion. A request whose head can be read in
 /// two ways gets at most one answer, and what hides behind it is no request.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of shapes, and what becomes of each")]
 fn nothing_is_smuggled_behind_a_request() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(dir.path(), "header_timeout: 500 ms, body_timeout: 500 ms");

@@ -68,7 +68,7 @@ const LITTLE: f64 = 0.5;
 const MUCH: f64 = 0.35;
 /// A doubling of concurrency may double the latency: the size grows only while that and as much
 /// again stays below what is allowed, as a logarithm.
-const ROOM: f64 = 0.8;
+const ROOM: f64 = 1.0;
 /// Nearer to what is allowed than this, as a logarithm, a rate tells whether larger batches pay.
 const TOLD: f64 = 2.3;
 /// A rate with this error, as a logarithm, is sure enough.
