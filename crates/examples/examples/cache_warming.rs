@@ -40,6 +40,7 @@ async fn get(cache: &Cache, misses: &Batcher<u32, Arc<str>>, key: u32) -> Result
     Ok(misses.submit(key).await?)
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let database = Connection::open_in_memory()?;
@@ -75,7 +76,7 @@ pub async fn main() -> Result<(), Error> {
         match value {
             Ok(value) => assert_eq!(*value, format!("product {}", n % 510)),
             Err(error) => {
-                assert_eq!((n % 510 >= 500, error.to_string().as_str()), (true, "no such product"))
+                assert_eq!((n % 510 >= 500, error.to_string().as_str()), (true, "no such product"));
             }
         }
     }

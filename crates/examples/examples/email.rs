@@ -98,6 +98,7 @@ async fn serve(stream: TcpStream) -> Result<(), Error> {
     Ok(())
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;

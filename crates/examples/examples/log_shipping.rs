@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let (lines, largest) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -34,6 +34,7 @@ fn summed(batch: &[Increment]) -> String {
     sums.iter().map(|(name, sum)| format!("{name}:{sum}|c\n")).collect()
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let server = UdpSocket::bind("127.0.0.1:0").await?;

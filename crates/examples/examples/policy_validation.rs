@@ -48,6 +48,7 @@ fn grant(database: &mut Connection, policies: &[Policy]) -> rusqlite::Result<()>
     transaction.commit()
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let directory = tempfile::tempdir()?;

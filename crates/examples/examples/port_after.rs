@@ -10,6 +10,7 @@
 
 use tidegate::Batcher;
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batcher = Batcher::builder().batch_size(1..=100).concurrency(1.0).build(

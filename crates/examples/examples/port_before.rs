@@ -34,6 +34,7 @@ impl Processor for Lengths {
     }
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batcher = Batcher::builder()

@@ -27,6 +27,7 @@ async fn insert(client: &Client, names: &[String]) -> Result<Vec<i64>, tokio_pos
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let server = tokio::task::spawn_blocking(|| Postgres::start(Settings::default())).await??;

@@ -63,6 +63,7 @@ async fn send(server: SocketAddr, documents: Vec<String>) -> Answer {
     }
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let api = Api { tokens: 5.0, at: Instant::now(), documents: 0, refused: 0 };

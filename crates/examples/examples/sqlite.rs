@@ -35,6 +35,7 @@ fn insert(database: &Mutex<Connection>, readings: &[Reading]) -> rusqlite::Resul
     transaction.commit()
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let directory = tempfile::tempdir()?;

@@ -38,6 +38,7 @@ async fn deliver(server: SocketAddr, path: String, events: Vec<Event>) -> Answer
     }
 }
 
+/// Runs the example to its end.
 #[tokio::main]
 pub async fn main() -> Result<(), Error> {
     let received = Arc::new(AtomicUsize::new(0));
