@@ -46,7 +46,7 @@ lean: ## Check that the library builds without its async feature, and without to
 gates: needs-tests ## Instructions and allocations an item of the library, which no noise moves
 	$(CARGO) test --release -p tidegate-library-bench
 
-minimal: ## Check that the library compiles with the lowest versions it names (needs nightly, else skipped)
+minimal: ## Check that the library compiles with the lowest versions it names
 	scripts/library-minimal
 
 library-bench: ## Measure the library beside channels and another crate; writes bench/LIBRARY.md

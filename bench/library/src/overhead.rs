@@ -44,7 +44,9 @@ pub async fn measure() -> Result<String, Error> {
 
     let before = resident()?;
     let handler = handler_fn(|batch: Batch<u64>| {
-        batch.iter().for_each(|item| drop(std::hint::black_box(work(*item))));
+        for item in &batch {
+            std::hint::black_box(work(*item));
+        }
         std::future::ready(())
     });
     let batcher = Batcher::builder()

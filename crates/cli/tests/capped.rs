@@ -91,6 +91,7 @@ fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one run, its figures one after the other")]
 fn a_capped_sink_gets_its_cap_and_the_rest_is_told() {
     let seconds = setting("TIDEGATE_OVERLOAD_SECONDS", 2).unsigned_abs();
     let offered = setting("TIDEGATE_OVERLOAD_RATE", 40_000).unsigned_abs();

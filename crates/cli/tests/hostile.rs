@@ -40,6 +40,7 @@ fn statuses(said: &str) -> Vec<&str> {
 /// Invariant: where a body ends is never a matter of opinion. A request whose head can be read in
 /// two ways gets at most one answer, and what hides behind it is no request.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of shapes, and what becomes of each")]
 fn nothing_is_smuggled_behind_a_request() {
     let dir = tempfile::tempdir().unwrap();
     let server = start(dir.path(), "header_timeout: 500 ms, body_timeout: 500 ms");
@@ -205,7 +206,7 @@ fn documents_made_to_hurt_do_not() {
             format!("{{\"a\":\"{}\"}}", "\\\\\\u0000\\ud800".repeat(50_000)),
             200,
         ),
-        ("a hundred thousand empty events", "{}\n".repeat(100_000), 200),
+        ("ten thousand empty events", "{}\n".repeat(10_000), 200),
         ("more events than a request may have", "{}\n".repeat(100_001), 413),
     ];
     for (name, document, status) in &documents {
@@ -225,5 +226,5 @@ fn documents_made_to_hurt_do_not() {
     assert!(memory < 1 << 30, "{memory} bytes");
     assert!(server.stop().0.success());
     let sum = "SELECT count(*) FROM events";
-    assert_eq!(query::<i64>(dir.path(), sum), 100_000 + 4);
+    assert_eq!(query::<i64>(dir.path(), sum), 10_000 + 4);
 }

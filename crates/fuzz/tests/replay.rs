@@ -1,6 +1,11 @@
 //! The fuzz targets without a fuzzer: every input that was kept, and some thousand by chance.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at its first surprise, and says what it was"
+)]
 
 use std::path::Path;
 

@@ -3,7 +3,8 @@
 //! `joint`, `aimd` and `fixed` compete in every suite under 20 seeds, everyone else under 4, so that it
 //! takes some minutes; then come the claims, `joint` without each of its machines under 5, and random
 //! backends of another draw, whose oracles are searched if nobody did before. `-- everyone` gives all
-//! of them 20 seeds. The page is `target/league.html`.
+//! of them 20 seeds; the name of a part (`league`, `claims`, `machines`, `unseen`) makes that one alone.
+//! The page is `target/league.html`.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -26,7 +27,10 @@ const SEEDS_OF_MACHINES: u64 = 5;
 type Fault = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Fault> {
-    let everyone = std::env::args().any(|argument| argument == "everyone");
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    let everyone = typed.iter().any(|argument| argument == "everyone");
+    let parts: Vec<&String> = typed.iter().filter(|argument| *argument != "everyone").collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|typed| *typed == part);
     let others = if everyone { SEEDS } else { SEEDS_OF_OTHERS };
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cache = Cache::shipped().and_directory(home.join("../../target/sim-oracles"));
@@ -36,37 +40,21 @@ fn main() -> Result<(), Fault> {
     let began = Instant::now();
     let season = Season { options, began };
 
-    let all = season.of_all(Suite::All, Draw::default(), others)?;
-    let mut text = Vec::new();
-    league::write(&mut text, &all, contender::names())?;
-    writeln!(text, "\n### What is asked of `joint`")?;
-    judge::write(&mut text, &all, &["joint"])?;
-    put(home, "league", &String::from_utf8(text)?)?;
-    let page = report::page(&all, contender::names(), &season.options)?;
-    std::fs::write(home.join("../../target/league.html"), page)?;
-
-    let of_claims = season.play(Suite::Claims, Draw::default(), &LEADERS[..2], SEEDS)?;
-    let mut text = Vec::new();
-    claims::write(&mut text, &of_claims)?;
-    put(home, "claims", &String::from_utf8(text)?)?;
-
-    let names = ablation::names();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let without = season.play(Suite::All, Draw::default(), &names, SEEDS_OF_MACHINES)?;
-    let mut text = Vec::new();
-    ablation::write(&mut text, &without)?;
-    put(home, "machines", &String::from_utf8(text)?)?;
-
-    let unseen = season.of_all(Suite::Random, UNSEEN, others)?;
-    let (Draw { seed, count }, mut text) = (UNSEEN, Vec::new());
-    writeln!(text, "`--suite random --random-seed {seed} --random-count {count}`\n")?;
-    league::write(&mut text, &unseen, contender::names())?;
-    judge::write(&mut text, &unseen, &["joint"])?;
-    put(home, "unseen", &String::from_utf8(text)?)?;
+    if wanted("league") {
+        season.league(home, others)?;
+    }
+    if wanted("claims") {
+        season.claims(home)?;
+    }
+    if wanted("machines") {
+        season.machines(home)?;
+    }
+    if wanted("unseen") {
+        season.unseen(home, others)?;
+    }
     season.tell("done");
     Ok(())
 }
-
 /// How everyone is run, and since when.
 struct Season {
     options: Options,
@@ -74,6 +62,42 @@ struct Season {
 }
 
 impl Season {
+    fn league(&self, home: &Path, others: u64) -> Result<(), Fault> {
+        let all = self.of_all(Suite::All, Draw::default(), others)?;
+        let mut text = Vec::new();
+        league::write(&mut text, &all, contender::names())?;
+        writeln!(text, "\n### What is asked of `joint`")?;
+        judge::write(&mut text, &all, &["joint"])?;
+        put(home, "league", &String::from_utf8(text)?)?;
+        let page = report::page(&all, contender::names(), &self.options)?;
+        Ok(std::fs::write(home.join("../../target/league.html"), page)?)
+    }
+
+    fn claims(&self, home: &Path) -> Result<(), Fault> {
+        let of_claims = self.play(Suite::Claims, Draw::default(), &LEADERS[..2], SEEDS)?;
+        let mut text = Vec::new();
+        claims::write(&mut text, &of_claims)?;
+        put(home, "claims", &String::from_utf8(text)?)
+    }
+
+    fn machines(&self, home: &Path) -> Result<(), Fault> {
+        let names = ablation::names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let without = self.play(Suite::All, Draw::default(), &names, SEEDS_OF_MACHINES)?;
+        let mut text = Vec::new();
+        ablation::write(&mut text, &without)?;
+        put(home, "machines", &String::from_utf8(text)?)
+    }
+
+    fn unseen(&self, home: &Path, others: u64) -> Result<(), Fault> {
+        let study = self.of_all(Suite::Random, UNSEEN, others)?;
+        let (Draw { seed, count }, mut text) = (UNSEEN, Vec::new());
+        writeln!(text, "`--suite random --random-seed {seed} --random-count {count}`\n")?;
+        league::write(&mut text, &study, contender::names())?;
+        judge::write(&mut text, &study, &["joint"])?;
+        put(home, "unseen", &String::from_utf8(text)?)
+    }
+
     /// The leaders under many seeds, the others under fewer.
     fn of_all(&self, suite: Suite, draw: Draw, others: u64) -> Result<Study, Fault> {
         let mut study = self.play(suite, draw, &LEADERS, SEEDS)?;

@@ -45,9 +45,12 @@ const FIRST: [(&str, u32, f64); 9] = [
 /// Size and concurrency of whoever needs no others.
 const FIRST_OF_ANY: (u32, f64) = (100, 1.0);
 
+/// Leaves a machine out.
+pub type LeaveOut = fn(&mut joint::Parts);
+
 /// The machines of `joint` that can be left out, to see what each earns: `joint without startup` is a
 /// name like any other.
-pub const MACHINES: [(&str, fn(&mut joint::Parts)); 7] = [
+pub const MACHINES: [(&str, LeaveOut); 7] = [
     ("startup", |parts| parts.startup = false),
     ("margin", |parts| parts.margin = false),
     ("rounds", |parts| parts.rounds = false),
@@ -83,7 +86,9 @@ impl Contender {
     #[must_use]
     pub fn by_name(name: &str, scenario: &Scenario) -> Option<Self> {
         let controller = targeted(settings(name)?, scenario);
-        let known = FIRST.iter().find(|(known, ..)| *known == name);
+        // Whoever lacks a machine begins like whoever has them all.
+        let like = if name.starts_with(WITHOUT) { "joint" } else { name };
+        let known = FIRST.iter().find(|(known, ..)| *known == like);
         let (size, concurrency) = known.map_or(FIRST_OF_ANY, |(_, size, slots)| (*size, *slots));
         let bounds = scenario.bounds;
         let size = u32::clamp(size, bounds.batch_size_min, bounds.batch_size_max);
@@ -135,4 +140,22 @@ fn targeted(settings: ControllerSettings, scenario: &Scenario) -> ControllerSett
 #[must_use]
 pub fn plan(batch_size: u32, concurrency: f64) -> Plan {
     Plan { batch_size, concurrency, pace: None, linger: LINGER, epoch: Epoch::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::random;
+
+    #[test]
+    fn whoever_lacks_a_machine_begins_like_whoever_has_them_all() {
+        let scenario = random::scenario(0);
+        let whole = Contender::by_name("joint", &scenario).unwrap();
+        for (machine, _) in MACHINES {
+            let less = Contender::by_name(&format!("{WITHOUT}{machine}"), &scenario).unwrap();
+            assert_eq!(less.first, whole.first);
+            assert_ne!(less.controller, whole.controller, "{machine}");
+        }
+        assert_eq!(Contender::by_name("joint without wheels", &scenario), None);
+    }
 }

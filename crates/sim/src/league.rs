@@ -118,7 +118,7 @@ fn floors(out: &mut impl Write, study: &Study, controllers: &[&str]) -> io::Resu
             lines.push((floors, aims, verdicts.len(), *controller));
         }
     }
-    lines.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    lines.sort_by_key(|&(floors, aims, ..)| std::cmp::Reverse((floors, aims)));
     let line = |(floors, aims, of, name): (usize, usize, usize, &str)| {
         vec![name.to_owned(), floors.to_string(), aims.to_string(), of.to_string()]
     };

@@ -13,6 +13,7 @@ use tidegate::control::ports::{
 use tidegate::{Bounds, Controller, ControllerSettings, Moment, Outcome, Plan, Sample, Sent};
 use tidegate_sim::contender::plan;
 
+#[expect(clippy::needless_pass_by_value, reason = "each caller makes its own")]
 fn built(settings: ControllerSettings, first: Plan) -> Box<dyn Controller> {
     let bounds = Bounds { batch_size_max: 20_000, concurrency_max: 1024.0, ..Bounds::default() };
     settings.build(first, &bounds).unwrap()

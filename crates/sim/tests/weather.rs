@@ -96,24 +96,3 @@ fn drift_moves_goodput_and_every_plan_meets_the_same() {
     let ratios: Vec<f64> = small.iter().zip(&large).map(|(s, l)| s / l).collect();
     assert!(spread(&ratios) < 1.2, "{ratios:?}");
 }
-
-/// The fit: what plans did on the real backends, k items/s, within a tenth.
-#[test]
-fn the_measured_scenarios_do_what_was_measured() {
-    let fits = [
-        ("pg_copy", 5_000, 2.0, 0.5, 3.0, 1_080e3),
-        ("pg_copy", 1_000, 4.0, 0.5, 3.0, 620e3),
-        ("sqlite_full", 1_000, 4.0, 0.0, 15.0, 792e3),
-        ("sqlite_full", 100, 1.0, 0.0, 15.0, 325e3),
-        ("http_standin", 3_277, 4.0, 1.0, 15.0, 150e3),
-    ];
-    for (name, size, concurrency, from_s, until_s, measured) in fits {
-        let scenario = canonical::by_name(name).unwrap().unwrap();
-        let runs = (0..8).map(|seed| {
-            let plan = plan(size, concurrency);
-            run(&scenario, &ControllerSettings::Fixed, plan, seed).unwrap()
-        });
-        let mean = runs.map(|run| run.timeline.goodput(from_s, until_s)).sum::<f64>() / 8.0;
-        assert!((mean / measured - 1.0).abs() < 0.1, "{name} {size} x {concurrency}: {mean}");
-    }
-}

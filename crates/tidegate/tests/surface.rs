@@ -3,6 +3,7 @@
 //! `surface.txt` is what was agreed: a change of it is a change that users see, and shows in review.
 //! After one that is meant, `UPDATE=1 cargo test -p tidegate --test surface` writes it anew. The
 //! sources are read as rustfmt leaves them, so no compiler's internals are needed.
+#![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

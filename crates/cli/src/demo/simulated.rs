@@ -123,7 +123,7 @@ fn refuse(args: &DemoArgs) -> Result<(), DemoError> {
         given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| sentence(flag)).collect();
     let plan = |error: SettingError| refused.push(error.to_string());
     controller(args, None)
-        .and_then(|controller| built(args, None, controller))
+        .and_then(|controller| built(args, None, &controller))
         .unwrap_or_else(plan);
     if refused.is_empty() { Ok(()) } else { Err(DemoError::Flags(refused)) }
 }
@@ -132,7 +132,7 @@ fn refuse(args: &DemoArgs) -> Result<(), DemoError> {
 fn built(
     args: &DemoArgs,
     size: Option<u32>,
-    controller: ControllerSettings,
+    controller: &ControllerSettings,
 ) -> Result<(), SettingError> {
     let bounds = tidegate::Bounds {
         batch_size_min: args.min_batch,

@@ -70,8 +70,17 @@ impl Api {
     /// Writes what it has taken: a line for each item, with how often.
     pub fn dump(&self, file: &Path) {
         let mut out = std::io::BufWriter::new(std::fs::File::create(file).unwrap());
-        for taken in self.backend.ledger().items.values() {
+        let ledger = self.backend.ledger();
+        for (id, taken) in &ledger.items {
             writeln!(out, "{} {}", taken.times, taken.text).unwrap();
+            if taken.times > 1 {
+                // Whoever looks for the cause wants to know in which requests it came.
+                for request in ledger.requests.iter().filter(|request| request.ids.contains(id)) {
+                    let (first, last) = (request.ids.first(), request.ids.last());
+                    let key = request.key();
+                    println!("{id} came in {key}, {first:?} to {last:?}: {}", request.status);
+                }
+            }
         }
     }
 }

@@ -173,7 +173,7 @@ impl Site {
             Action::DiskFull(true) => self.disk.fill(),
             Action::DiskFull(false) => self.disk.free(),
             Action::Clock(seconds) => {
-                std::fs::write(&self.clock, format!("{seconds:+}\n")).unwrap()
+                std::fs::write(&self.clock, format!("{seconds:+}\n")).unwrap();
             }
         }
         self.log.0.push((Instant::now(), action.clone()));

@@ -245,8 +245,8 @@ fn segment(scan: &Scan) -> SegmentFound {
 
 /// The write that was under way, in the last segment with frames or behind it.
 fn torn(found: &Found) -> Option<Torn> {
-    let last = found.scans.last().into_iter().chain(&found.behind);
-    let scan = last.filter(|scan| !scan.trailing.is_empty()).last()?;
+    let mut last = found.scans.last().into_iter().chain(&found.behind);
+    let scan = last.rfind(|scan| !scan.trailing.is_empty())?;
     let until = scan.trailing.last().map_or(scan.end, |spot| spot.at.end);
     let (segment, offset) = (scan.header.sequence, scan.end);
     Some(Torn { segment, offset, bytes: until - scan.end })

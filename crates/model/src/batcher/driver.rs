@@ -128,12 +128,14 @@ impl<T: Send + 'static, O: Send + 'static> Drop for Batcher<T, O> {
     }
 }
 
+type Handler<T, O> = Box<dyn Fn(&[T]) -> Answer<O> + Send>;
+
 /// As the driver of the library, but a batch in flight is answered when nothing else is to be done
 /// or when the schedule's dice say so.
 struct Driver<T: Send + 'static, O: Send + 'static> {
     shared: Arc<Shared<T, O>>,
     flow: Flow<T, O>,
-    handler: Box<dyn Fn(&[T]) -> Answer<O> + Send>,
+    handler: Handler<T, O>,
     flying: Vec<(Vec<T>, Attempt<T, O>)>,
 }
 

@@ -249,21 +249,6 @@ async fn a_dead_sink_does_not_hold_up_the_end() {
     journal.close().await.unwrap();
 }
 
-/// The cursor moves when the sink has committed, not before: what was only sent comes again.
-#[tokio::test]
-async fn what_was_sent_and_not_taken_is_sent_by_the_next_lane() {
-    let dir = tempfile::tempdir().unwrap();
-    let journal = journal(dir.path(), &[(30, "")]).await;
-    let sink = Arc::new(Ledger::default());
-    let dead = || (Outcome::Unreachable, DeliveryFailure::Retry("dead".into()));
-    sink.script.lock().unwrap().extend((0..100).map(|_| dead()));
-    draining_lane(&journal, ClassFilter::all(), 10, sink.clone()).run().await.unwrap();
-    sink.script.lock().unwrap().clear();
-    draining_lane(&journal, ClassFilter::all(), 10, sink.clone()).run().await.unwrap();
-    holds_all(&sink, 30);
-    journal.close().await.unwrap();
-}
-
 #[tokio::test]
 async fn a_sink_that_belongs_to_another_opening_ends_the_lane() {
     let dir = tempfile::tempdir().unwrap();

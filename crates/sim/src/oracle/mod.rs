@@ -78,8 +78,10 @@ impl Oracle {
     #[expect(clippy::cast_precision_loss, reason = "slices of an hour are few")]
     pub fn goodput(&self, from_s: f64, until_s: f64) -> Option<f64> {
         let slices = self.slices.as_ref()?;
-        let until = slice(until_s).min(slices.len());
-        let window = slices.get(slice(from_s).min(until)..until)?;
+        // A window that rounding leaves empty is that of the moment at which it begins.
+        let from = slice(from_s).min(slices.len().saturating_sub(1));
+        let until = slice(until_s).clamp(from + 1, slices.len().max(from + 1));
+        let window = slices.get(from..until)?;
         let sum: f64 = window.iter().map(|slice| slice.goodput).sum();
         Some(sum / window.len().max(1) as f64)
     }

@@ -183,6 +183,8 @@ impl Server {
         if let Some(service) = behaviour.service {
             self.work(service, items.len() as u64).await;
         }
+        // Asked again: while this one waited, its repeat may have come and been taken.
+        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
         let reply = known.unwrap_or_else(|| self.take(behaviour, key, items));
         match deed {
             Deed::TakeAndDrop => Err(Dropped),

@@ -110,7 +110,15 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// [`AddError::Closed`] after [`close`](Self::close).
     #[inline]
     pub async fn add(&self, item: T) -> Result<(), AddError> {
-        self.enter(Entry { item, bytes: 0, priority: false }).await
+        // As `enter`, written out: this is the path that has to be short.
+        if enter::pays() {
+            tokio::task::coop::consume_budget().await;
+        }
+        match self.shared.try_enter(Entry { item, bytes: 0, priority: false }) {
+            Entered::In => Ok(()),
+            Entered::Full(entry) => self.wait_for_room(entry).await,
+            Entered::Closed(_) => Err(AddError::Closed),
+        }
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the queue is full.
@@ -137,7 +145,6 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
         self.enter(entry).await
     }
 
-    #[inline]
     async fn enter(&self, entry: Entry<T>) -> Result<(), AddError> {
         // A producer that never has to wait lets others run now and then.
         if enter::pays() {

@@ -378,7 +378,8 @@ impl<T, O> Open<T, O> {
             let queue = self.line.seen();
             self.engine.hurry(&queue);
         }
-        self.at_edge() || priority
+        // An item that weighs nothing brings no edge of bytes.
+        (if bytes == 0 { self.at_items() } else { self.at_edge() }) || priority
     }
 
     /// The driver looks now: it needs no more edges until it has.
@@ -392,6 +393,15 @@ impl<T, O> Open<T, O> {
     #[inline]
     pub(super) const fn at_edge(&mut self) -> bool {
         let at = self.line.items() >= self.edges.items || self.line.bytes() >= self.edges.bytes;
+        if at {
+            self.edges = NEVER;
+        }
+        at
+    }
+
+    #[inline]
+    const fn at_items(&mut self) -> bool {
+        let at = self.line.items() >= self.edges.items;
         if at {
             self.edges = NEVER;
         }

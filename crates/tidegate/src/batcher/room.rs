@@ -53,7 +53,8 @@ impl Room {
     }
 
     const fn fits(&self, bytes: u64) -> bool {
-        self.items < self.items_max && self.bytes.saturating_add(bytes) <= self.bytes_max
+        let within = bytes == 0 || self.bytes.saturating_add(bytes) <= self.bytes_max;
+        self.items < self.items_max && within
     }
 
     /// Items and bytes inside.

@@ -169,7 +169,7 @@ impl Search {
         spread: f64,
     ) {
         let later = now + Duration::from_secs_f64(KNOWN);
-        if more.is_some_and(|gain| gain < 0.1) {
+        if more.is_some_and(|gain| gain < 0.2) {
             self.put_off(Axis::More, later);
             self.steps = [FINE, HALF];
         }

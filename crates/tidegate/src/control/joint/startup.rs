@@ -14,6 +14,8 @@ use crate::Moment;
 pub(super) struct Startup {
     phase: Phase,
     arm: Arm,
+    /// The sum of the logarithms of the arm's latencies.
+    ln_sum: f64,
     skip: f64,
     /// Batches that were not full, of this plan.
     slack: f64,
@@ -63,10 +65,10 @@ const COLD: f64 = -1.0;
 /// Two doublings of the size that bring less than this, as a logarithm, bring little.
 const LITTLE: f64 = 0.5;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
-const MUCH: f64 = 0.3;
+const MUCH: f64 = 0.35;
 /// A doubling of concurrency may double the latency: the size grows only while that and as much
 /// again stays below what is allowed, as a logarithm.
-const ROOM: f64 = 1.1;
+const ROOM: f64 = 1.0;
 /// Nearer to what is allowed than this, as a logarithm, a rate tells whether larger batches pay.
 const TOLD: f64 = 2.3;
 /// A rate with this error, as a logarithm, is sure enough.
@@ -98,14 +100,14 @@ pub(super) struct Answer {
 impl Startup {
     pub(super) fn new() -> Self {
         let phase = Phase::Grow([None, None]);
-        Self { phase, arm: Arm::default(), skip: COLD, slack: 0.0, more: None }
+        Self { phase, arm: Arm::default(), ln_sum: 0.0, skip: COLD, slack: 0.0, more: None }
     }
 
     /// Begins the round again: the plan is another one, for whatever reason.
     pub(super) fn again(&mut self, concurrency: f64) {
         // One at a time has no neighbours of before.
         let skip = if concurrency > 1.0 { concurrency.ceil() } else { 0.0 };
-        (self.arm, self.skip) = (Arm::default(), skip);
+        (self.arm, self.ln_sum, self.skip) = (Arm::default(), 0.0, skip);
     }
 
     /// What concurrency to keep if it has to end now.
@@ -142,7 +144,9 @@ impl Startup {
         self.arm.push(answer.at, answer.items, answer.seconds);
         let c = answer.concurrency;
         let round = c.ceil().max(1.0);
-        let room = answer.ln_allowed - self.arm.mean().max(1e-6).ln();
+        // The mean of logarithms: one slow batch shall not decide.
+        self.ln_sum += answer.seconds.max(1e-6).ln();
+        let room = answer.ln_allowed - self.ln_sum / self.arm.batches();
         let tight = room < 0.3;
         let needed = match self.phase {
             _ if tight => round.max(2.0),
@@ -161,8 +165,10 @@ impl Startup {
                 let told = room < TOLD;
                 let flat = told && before.is_some_and(|b| rate - b + 1.4 * error < LITTLE);
                 let grows = !flat && room > ROOM && !answer.at_bound;
-                // The doubling of concurrency is held against this rate: a few batches more.
-                if !grows && !tight && error > SURE && self.arm.batches() < 12.0 {
+                // The doubling of concurrency is held against this rate: a few batches more; and one
+                // slow round at the beginning shall not decide.
+                let doubt = error > SURE || last.is_none();
+                if !grows && !tight && doubt && self.arm.batches() < 12.0 {
                     return Next::Go;
                 }
                 if grows {
@@ -178,7 +184,7 @@ impl Startup {
                 if in_doubt && !tight && self.arm.batches() < needed.max(MANY) {
                     return Next::Go;
                 }
-                if gain > MUCH.max(3.0 * error) && room > 0.0 {
+                if gain > MUCH + error && room > 0.0 {
                     return self.widen(rate, answer, Some(gain));
                 }
                 if gain > SOME + 2.0 * error {
@@ -273,6 +279,6 @@ mod tests {
         assert_eq!(play(16.0, 64.0).1, 16.0);
         assert_eq!(play(64.0, 8.0).1, 8.0);
         // Half-way between two doublings it takes half of the last.
-        assert_eq!(play(5.5, 64.0).1, 8.0);
+        assert_eq!(play(5.5, 64.0).1, 6.0);
     }
 }
