@@ -14,7 +14,8 @@ sinks:
   saw: { type: blackhole, target: 1 ms, batch_size: { initial: 1, max: 2000 }, controller: { name: aimd, step: 1, decrease: 0.5, startup: 1 } }
 `);
   await server.start();
-  load = new Load(server, 30_000, 1000);
+  // Requests are larger than any batch, for only a full one raises the size.
+  load = new Load(server, 50_000, 2500);
   const total = async () => (await server.get<{ total: number }>("/api/decisions?limit=1")).total;
   await expect.poll(total, { timeout: 100_000 }).toBeGreaterThan(1000);
 });

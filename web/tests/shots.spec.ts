@@ -28,11 +28,11 @@ sinks:
     ),
   );
   // A backend that is slower for a while, so that there is something to see.
-  await settled(8);
+  await told(50);
   Object.assign(backend.mood, { perEventMs: 0.25 });
-  await settled(8);
+  await told(90);
   Object.assign(backend.mood, { perEventMs: 0.05 });
-  await settled(8);
+  await told(130);
 });
 
 test.afterAll(async () => {
@@ -41,11 +41,11 @@ test.afterAll(async () => {
   await backend.stop();
 });
 
-/** Waits for so many more decisions. */
-async function settled(decisions: number): Promise<void> {
-  const total = async () => (await server.get<{ total: number }>("/api/decisions?limit=1")).total;
-  const before = await total();
-  await expect.poll(total, { timeout: 60_000 }).toBeGreaterThan(before + decisions);
+/** Waits until there are so many points of history to draw, four a second. */
+async function told(points: number): Promise<void> {
+  const found = async () =>
+    (await server.get<{ at_unix_ms: number[] }>("/api/history")).at_unix_ms.length;
+  await expect.poll(found, { timeout: 60_000 }).toBeGreaterThan(points);
 }
 
 /** Tallest picture, in pixels. */
