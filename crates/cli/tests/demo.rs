@@ -148,8 +148,8 @@ fn a_demo_without_a_database_compares_what_it_measured() {
     assert!(is_empty(dir.path()));
 
     let output = demo(dir.path(), &["--backend-pattern", "sine"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(78));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("add --backend simulated"));
     let output = demo(dir.path(), &["--backend", "simulated", "--keep"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(78));
+    assert_eq!(output.status.code(), Some(2));
 }

@@ -5,7 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
-use tidegate_sim::oracle::{Cache, Effort, Oracle, questions};
+use tidegate_sim::oracle::{Best, Cache, Effort, Oracle, questions};
 use tidegate_sim::scenario::canonical;
 use tidegate_sim::selection::{Draw, Suite};
 
@@ -66,7 +66,13 @@ fn oracles_that_ship_are_what_the_simulator_says_now() {
         for question in questions([&entry.scenario], Effort::Full) {
             let known = question.known(&shipped).unwrap();
             let now = question.measure(known).unwrap();
-            assert_eq!(now, known, "{}", entry.scenario.name);
+            // A goodput that was printed and read again may differ in its last digit.
+            let rounded = |best: Best| {
+                let miss_ratio = (best.miss_ratio * 1e12).round();
+                Best { goodput: (best.goodput * 1e3).round(), miss_ratio, ..best }
+            };
+            let name = &entry.scenario.name;
+            assert_eq!(rounded(now), rounded(known), "{name}");
         }
     }
 }
