@@ -95,6 +95,7 @@ where
 
 /// One test, so that no other allocates meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(debug_assertions, ignore = "counted in the release build: `make gates`")]
 async fn an_item_allocates_next_to_nothing() {
     let added = batcher();
     let adds = |items| {

@@ -111,8 +111,10 @@ fn synced_before_answered(calls: &[Call]) -> usize {
 
 #[test]
 fn the_sync_comes_before_the_answer() {
+    let strace = std::process::Command::new("strace").arg("-V").output();
+    assert!(strace.is_ok(), "strace is missing: `make needs-tests` installs it");
     if !can_trace() {
-        println!("not shown: strace is missing, or may not trace");
+        println!("not shown: no process may be traced here");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
