@@ -136,6 +136,7 @@ fn a_sink_that_fills_its_share_is_detached_and_gets_what_comes_later() {
     let metrics = site.server.wait_for_metrics(|metrics| {
         let dead = lane(metrics, "dead");
         delivered(metrics, "dead") + dead["missed"].as_u64().unwrap() == accepted
+            && delivered(metrics, "good") == accepted
     });
     let missed = lane(&metrics, "dead")["missed"].as_u64().unwrap();
     assert_eq!(site.rows("dead") + missed, accepted);
