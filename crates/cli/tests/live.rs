@@ -156,8 +156,9 @@ fn a_thousand_decisions_are_found_page_by_page() {
     assert_eq!(code(&server.get("/api/decisions?limit=1001")), (400, "out_of_bounds".into()));
     assert_eq!(code(&server.get("/api/decisions?lane=z")), (404, "no_such_lane".into()));
     assert_eq!(code(&server.get("/api/decisions?befor=1")), (400, "unknown_query".into()));
-    let snapshot = server.get("/api/snapshot").json();
-    assert_eq!(snapshot["decisions"].as_array().unwrap().len(), 200);
+    // A snapshot is as old as the last tick.
+    let told = || server.get("/api/snapshot").json()["decisions"].as_array().unwrap().len();
+    assert!((0..10_000).any(|_| told() == 200), "{}", told());
 }
 
 #[test]
