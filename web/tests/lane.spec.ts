@@ -35,10 +35,13 @@ test("a thousand decisions are kept, searched by the server and read page by pag
   await expect(rows).toHaveCount(100);
   await expect(decisions.locator(".panel-head")).toContainText(/1,000, the last 1,000 of/);
   await load.stop();
-  for (let page = 2; page <= 10; page += 1) {
-    await decisions.getByRole("button", { name: "Older ones" }).click();
+  // The button goes away with the last page, maybe while it is aimed at.
+  const older = decisions.getByRole("button", { name: "Older ones" });
+  for (let page = 2; page <= 10 && (await older.count()) > 0; page += 1) {
+    await older.click({ timeout: 3000 }).catch(() => undefined);
     await expect.poll(() => rows.count()).toBeGreaterThanOrEqual(page * 100 - 10);
   }
+  await expect.poll(() => rows.count()).toBeGreaterThanOrEqual(990);
   await decisions.getByRole("searchbox").fill("raised by 1");
   await expect(page).toHaveURL(/search=raised/);
   await expect(decisions.locator(".panel-head")).toContainText(/^Decisions[\d,]+ of 1,000/);
