@@ -5,6 +5,8 @@
 //! belong to a shell: an attempt that failed goes back to the head of the queue and leaves again at
 //! once; a Retry-After pauses the instance for as long as it asks; three refused connections in a
 //! row pause it until a probe, one every 50 ms, gets through.
+//!
+//! This file is longer than most: each event is one arm of the loop, and they share all of its state.
 
 mod instance;
 mod shell;

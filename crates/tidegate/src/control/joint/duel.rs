@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::arm::Arm;
+use super::margin::UNEVEN;
 use super::objective::Weights;
 use super::pairs::Pairs;
 use crate::Moment;
@@ -64,8 +65,6 @@ pub(super) enum Step {
     },
 }
 
-/// A spread of latencies, as a logarithm, that is much.
-const NOISY: f64 = 0.15;
 /// With a larger error, as a logarithm, only a clear difference counts.
 const UNSURE: f64 = 0.08;
 /// Where latencies differ much a block takes at least this, or so many batches.
@@ -86,7 +85,7 @@ impl Duel {
         let widest = base.concurrency.max(other.concurrency);
         let rounds = if spread < 0.05 {
             1.0
-        } else if spread < 0.15 {
+        } else if spread < UNEVEN {
             2.0
         } else {
             4.0
@@ -166,7 +165,7 @@ impl Duel {
         }
         // A silence of the backend shall not make up a whole block.
         let lasted = now.since(*self.began.get_or_insert(now));
-        if self.spread > NOISY && lasted < BLOCK && self.in_block < MOST {
+        if self.spread > UNEVEN && lasted < BLOCK && self.in_block < MOST {
             return Step::Go;
         }
         self.in_block = 0.0;
@@ -203,7 +202,7 @@ impl Duel {
             return None;
         }
         // Where latencies differ much, one pair proves nothing.
-        if self.spread > NOISY && self.pairs.count() < 2.0 {
+        if self.spread > UNEVEN && self.pairs.count() < 2.0 {
             return None;
         }
         let gain = other.value(&self.weights) - base.value(&self.weights);

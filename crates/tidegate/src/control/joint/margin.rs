@@ -19,6 +19,10 @@ pub(super) struct Margin {
     missed_at: Option<Moment>,
 }
 
+/// Latencies that differ by this, as a logarithm, differ much: a few batches tell little.
+pub(super) const UNEVEN: f64 = 0.15;
+/// By this, attempts wait for each other or for stalls.
+pub(super) const NOISY: f64 = 0.25;
 /// Spreads between the usual latency and the target.
 const SPREADS: f64 = 2.33;
 /// The widest margin: a fifth of the target is left. Where more misses than that are due to stalls,

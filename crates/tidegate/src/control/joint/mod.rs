@@ -455,15 +455,15 @@ impl Joint {
     }
 
     /// A batch that was not full: the source is slow, so this is no time to compare.
-    fn slack(&mut self, sample: &Sample) -> Option<Change> {
+    fn not_full(&mut self, sample: &Sample) -> Option<Change> {
         if let Some(startup) = &mut self.startup {
-            let end = startup.slack(self.concurrency)?;
+            let end = startup.not_full(self.concurrency)?;
             return self.started(sample, end);
         }
-        if !self.search.slack(sample.at) {
+        if !self.search.interrupt(sample.at) {
             return None;
         }
-        self.ask(true, words::SLACK)
+        self.ask(true, words::NOT_FULL)
     }
 
     /// A rate limit is the pace's affair, and that keeps to it however many are in flight: so more in
@@ -525,7 +525,7 @@ impl Controller for Joint {
             return None;
         }
         if !sample.sent.full {
-            return self.slack(sample);
+            return self.not_full(sample);
         }
         self.learn(sample)
     }

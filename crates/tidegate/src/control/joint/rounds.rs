@@ -7,6 +7,7 @@
 //! taught the margin is taken back. A backend that has become faster needs no jump: the votes of
 //! many quick answers raise the size soon enough, and a jump into the unknown is what hurts.
 
+use super::margin::NOISY;
 use crate::{Moment, Sample};
 
 /// Rounds so far.
@@ -35,8 +36,6 @@ pub(super) enum Said {
 const SLOW: f64 = 0.35;
 /// And where latencies differ much, so many errors of that median.
 const ERRORS: f64 = 3.0;
-/// A spread of latencies, as a logarithm, that is much.
-const NOISY: f64 = 0.25;
 /// The error of a median of n is that of a mean, times this.
 const MEDIAN: f64 = 1.25;
 

@@ -15,6 +15,7 @@
 use std::time::Duration;
 
 use super::duel::{Duel, Point};
+use super::margin::{NOISY, UNEVEN};
 use super::objective::Weights;
 use crate::Moment;
 
@@ -92,8 +93,6 @@ const HALF: f64 = 2.0;
 const CLEAR: f64 = 0.03;
 /// What the startup told is not asked for so many seconds.
 const KNOWN: f64 = 20.0;
-/// A spread of latencies, as a logarithm, that is much.
-const NOISY: f64 = 0.25;
 /// The share of what is delivered that one question may cost over time.
 const TAX: f64 = 0.004;
 /// A question that costs next to nothing is asked again after so long at the earliest, and every
@@ -145,7 +144,7 @@ impl Search {
 
     /// The source is slow. What is being asked is given up, and each time that happens it is asked
     /// later; returns whether something was.
-    pub(super) fn slack(&mut self, now: Moment) -> bool {
+    pub(super) fn interrupt(&mut self, now: Moment) -> bool {
         let asked = self.duel.is_some();
         if asked {
             self.patience = (2.0 * self.patience).min(LONG);
@@ -213,7 +212,7 @@ impl Search {
             Axis::Smaller => (0.01, 1.0),
             Axis::Larger => (0.0, 0.3),
         };
-        let blocks = if room.spread > 0.15 {
+        let blocks = if room.spread > UNEVEN {
             16
         } else if ratio.abs() > 0.25 {
             6

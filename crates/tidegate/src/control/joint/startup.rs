@@ -17,8 +17,10 @@ pub(super) struct Startup {
     /// The sum of the logarithms of the arm's latencies.
     ln_sum: f64,
     skip: f64,
+    /// Until the first answer: the round that leaves first finds cold connections.
+    cold: bool,
     /// Batches that were not full, of this plan.
-    slack: f64,
+    partial: f64,
     /// What a doubling of concurrency that was not kept brought, as a logarithm.
     more: Option<f64>,
 }
@@ -27,10 +29,10 @@ pub(super) struct Startup {
 enum Phase {
     /// Doubling the size, with the rates of the last two.
     Grow([Option<f64>; 2]),
-    /// Doubling the concurrency; this was the rate before, and the concurrency, and whether a
-    /// what the doubling before paid, as a logarithm.
+    /// Doubling the concurrency: the rate before, the concurrency before, and what the doubling
+    /// before this one paid, as a logarithm, if there was one.
     Widen(f64, f64, Option<f64>),
-    /// Halving it, where doubling brought nothing; likewise.
+    /// Halving it, where doubling brought nothing: the rate and the concurrency before.
     Narrow(f64, f64),
 }
 
@@ -60,8 +62,6 @@ pub(super) struct End {
     pub(super) fewer: Option<f64>,
 }
 
-/// Before the first batch is answered: the round that leaves first finds cold connections.
-const COLD: f64 = -1.0;
 /// Two doublings of the size that bring less than this, as a logarithm, bring little.
 const LITTLE: f64 = 0.5;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
@@ -100,7 +100,15 @@ pub(super) struct Answer {
 impl Startup {
     pub(super) fn new() -> Self {
         let phase = Phase::Grow([None, None]);
-        Self { phase, arm: Arm::default(), ln_sum: 0.0, skip: COLD, slack: 0.0, more: None }
+        Self {
+            phase,
+            arm: Arm::default(),
+            ln_sum: 0.0,
+            skip: 0.0,
+            cold: true,
+            partial: 0.0,
+            more: None,
+        }
     }
 
     /// Begins the round again: the plan is another one, for whatever reason.
@@ -120,20 +128,20 @@ impl Startup {
 
     /// A batch was not full: the source is slow, and time tells nothing. Returns the end, if that
     /// has become usual while concurrency was in question.
-    pub(super) fn slack(&mut self, concurrency: f64) -> Option<End> {
+    pub(super) fn not_full(&mut self, concurrency: f64) -> Option<End> {
         self.again(concurrency);
-        self.slack += 1.0;
+        self.partial += 1.0;
         let to = match self.phase {
             Phase::Grow(_) => return None,
             Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
         };
-        let usual = self.slack > 2.0 * concurrency;
+        let usual = self.partial > 2.0 * concurrency;
         usual.then_some(End { concurrency: to, more: self.more, fewer: None })
     }
 
     /// A full batch was answered.
     pub(super) fn push(&mut self, answer: &Answer) -> Next {
-        if self.skip == COLD {
+        if std::mem::take(&mut self.cold) {
             self.again(answer.concurrency);
         }
         if self.skip > 0.0 {
@@ -218,7 +226,7 @@ impl Startup {
                 None => self.narrow(rate, c),
             };
         }
-        (self.phase, self.slack) = (Phase::Widen(rate, c, paid), 0.0);
+        (self.phase, self.partial) = (Phase::Widen(rate, c, paid), 0.0);
         self.again(twice);
         Next::Widen(twice)
     }
@@ -233,7 +241,7 @@ impl Startup {
             return self.done(c, None);
         }
         let half = (c / 2.0).ceil();
-        (self.phase, self.slack) = (Phase::Narrow(rate, c), 0.0);
+        (self.phase, self.partial) = (Phase::Narrow(rate, c), 0.0);
         self.again(half);
         Next::Narrow(half)
     }

@@ -15,7 +15,7 @@ type Text = Cow<'static, str>;
 pub(super) const IDLE: &str =
     "gave up a comparison: too few attempts were in flight at once to tell";
 
-pub(super) const SLACK: &str =
+pub(super) const NOT_FULL: &str =
     "gave up a comparison: batches are not full, so it would tell nothing";
 
 fn percent(gain: f64) -> f64 {
