@@ -18,7 +18,7 @@
 
 use std::time::Duration;
 
-use super::{Controller, scaled};
+use super::{Controller, scaled, waited_for_lock};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
 
@@ -111,12 +111,6 @@ impl Aimd {
         };
         Some(Change { plan: self.plan, reason: reason.into() })
     }
-}
-
-/// Whether somebody else held a lock that the batch needed.
-fn waited_for_lock(sample: &Sample) -> bool {
-    let waits = sample.feedback.as_ref().and_then(|feedback| feedback.lock_waits);
-    waits.is_some_and(|waits| waits > 0.0)
 }
 
 impl Controller for Aimd {

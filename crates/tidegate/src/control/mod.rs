@@ -132,6 +132,12 @@ impl Default for ControllerSettings {
     }
 }
 
+/// Whether the batch had to wait for a lock that somebody held.
+fn waited_for_lock(sample: &Sample) -> bool {
+    let waits = sample.feedback.as_ref().and_then(|feedback| feedback.lock_waits);
+    waits.is_some_and(|waits| waits > 0.0)
+}
+
 impl ControllerSettings {
     /// The names that a configuration may use.
     pub const NAMES: [&str; 14] = [

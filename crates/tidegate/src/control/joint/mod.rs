@@ -42,7 +42,7 @@ mod words;
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Controller, Learnt};
+use super::{Controller, Learnt, waited_for_lock};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
@@ -526,6 +526,11 @@ impl Controller for Joint {
         }
         if !sample.sent.full {
             return self.not_full(sample);
+        }
+        // Alone in flight, it was somebody else's lock: a smaller batch would have waited as long.
+        let slow = sample.latency.as_secs_f64().max(1e-6).ln() > self.ln_allowed();
+        if slow && self.plan.concurrency <= 1.0 && waited_for_lock(sample) {
+            return None;
         }
         self.learn(sample)
     }

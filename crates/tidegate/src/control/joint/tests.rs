@@ -104,3 +104,18 @@ fn a_target_below_what_the_backend_can_do_never_throttles_to_nothing() {
     let said = backend.reasons.iter().any(|reason| reason.contains("is below what the backend"));
     assert!(said, "{:?}", backend.reasons);
 }
+
+#[test]
+fn waiting_for_somebody_elses_lock_is_not_held_against_the_size() {
+    let bounds = Bounds { concurrency_max: 1.0, ..Bounds::default() };
+    let mut joint = Joint::new(Settings::default(), first_plan(100), bounds).unwrap();
+    let mut slow = sample(0, 90, 100, Outcome::Ok);
+    slow.sent.epoch = joint.start(Moment::ZERO).epoch;
+    slow.feedback = Some(Feedback { lock_waits: Some(3.0), ..Feedback::default() });
+    for _ in 0..1000 {
+        assert_eq!(joint.sample(&slow), None);
+    }
+    // That the look can fail: without the wait it says something.
+    slow.feedback = None;
+    assert!((0..1000).any(|_| joint.sample(&slow).is_some()));
+}
