@@ -74,7 +74,7 @@ test("the learnt curve is drawn, and is a table as well", async ({ page }) => {
   await curve.getByText("As a table").click();
   await expect(curve.locator("tbody tr").first()).toContainText(/events\/s/);
   const plan = page.getByRole("region", { name: "Plan" });
-  await expect(plan).toContainText(/Batch size\d+ events/);
+  await expect(plan).toContainText(/Batch size[\d,]+ events/);
   await expect(plan).toContainText("1 to 2,000, began with 1");
   await expect(page.getByRole("region", { name: "Counts" })).toContainText("Why batches left");
 });
