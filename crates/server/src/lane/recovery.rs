@@ -217,9 +217,14 @@ impl Lane {
 
     /// Tells the journal what is delivered.
     pub(super) fn note(&self, range: Range<Position>) -> Result<(), LaneError> {
+        self.note_all(&[range])
+    }
+
+    /// Tells the journal, in one, that all of these are.
+    pub(super) fn note_all(&self, ranges: &[Range<Position>]) -> Result<(), LaneError> {
         let lane = Arc::clone(&self.shared.lane);
         self.cursor
-            .delivered(range)
+            .all_delivered(ranges)
             .map_err(|unknown| LaneError::Journal { lane, why: unknown.to_string() })
     }
 }

@@ -9,12 +9,14 @@ use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome,
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
 use tidegate_sinks::{
-    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin,
+    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, ItemFailure, Limits, OpenError, Origin,
 };
 
 use super::tests::{PATIENCE, ROOM, failing, journal};
 use super::*;
 use crate::clock::Clock;
+use crate::dead_letters::letter::Kind;
+use crate::dead_letters::{Letter, Why};
 use crate::route::{Check, Field, Test};
 
 /// What the sink does with an attempt.
@@ -24,6 +26,8 @@ enum Answer {
     Busy,
     /// It takes the batch and never answers.
     Silent,
+    /// It takes all but the item at this position.
+    Refuses(Position),
 }
 
 /// Remembers every attempt, and answers the first ones by a script.
@@ -92,12 +96,19 @@ impl Sink for Api {
         let scripted = self.script.lock().unwrap().pop();
         let takes = (self.takes == Some(batch.range.start)).then_some(Answer::Ok);
         let answer = takes.or(scripted).unwrap_or(*self.rest.lock().unwrap());
+        let items = batch.items();
         self.attempts.send_modify(|attempts| attempts.push(batch));
         Box::pin(async move {
             let (outcome, failure) = match answer {
                 Answer::Ok => (Outcome::Ok, None),
                 Answer::Busy => (Outcome::Overloaded, Some(DeliveryFailure::Retry("busy".into()))),
                 Answer::Silent => std::future::pending().await,
+                Answer::Refuses(position) => {
+                    let why = "no".into();
+                    let item = ItemFailure { position, retryable: false, why };
+                    let outcome = Outcome::Partial { delivered: u32::try_from(items).unwrap() - 1 };
+                    (outcome, Some(DeliveryFailure::Items(vec![item])))
+                }
             };
             Delivery { outcome, failure, feedback: None, retry_after: None }
         })
@@ -118,6 +129,16 @@ struct Bench {
 }
 
 fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) -> Bench {
+    bench_with(journal, sink, batch_size, concurrency, &DeadLetters::in_memory(ROOM))
+}
+
+fn bench_with(
+    journal: &Journal,
+    sink: &Arc<Api>,
+    batch_size: u32,
+    concurrency: f64,
+    letters: &DeadLetters,
+) -> Bench {
     let plan = Plan {
         batch_size,
         concurrency,
@@ -139,8 +160,7 @@ fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) 
     let signals =
         Signals { drain: drain.subscribe(), host: host.subscribe(), detach: detach.subscribe() };
     let sink: Arc<dyn Sink> = Arc::<Api>::clone(sink);
-    let letters = DeadLetters::in_memory(ROOM);
-    let failing = failing(journal, &letters, Policy::default());
+    let failing = failing(journal, letters, Policy::default());
     let lane = Lane::new(Arc::clone(&shared), sink, bounds, lane.split(), signals, failing);
     Bench { lane, shared, drain, detach, _host: host }
 }
@@ -226,6 +246,58 @@ async fn a_batch_in_doubt_of_which_the_sink_gets_nothing_any_more_is_done() {
     assert_eq!(cursor.low_water(), 10);
     assert_eq!(sink.came().into_keys().collect::<Vec<_>>(), [0, 7]);
     journal.close().await.unwrap();
+}
+
+/// The backend knows a repeat by its key, which a batch without one of its items would not have. So
+/// a crash between the letter of an item and the note that the others were taken costs a repeat, and
+/// brings nothing twice.
+#[tokio::test]
+async fn a_batch_in_doubt_is_repeated_whole_though_an_item_of_it_was_given_up() {
+    // An item among others, and one that was alone in its batch.
+    for (batch_size, given_up, repeated) in
+        [(10, 3, vec![0..10]), (1, 0, (1..10).map(|at| at..at + 1).collect())]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let first = journal(dir.path(), &[(10, "")]).await;
+        let sink = Api::new(&[], Answer::Silent);
+        let Bench { lane, .. } = bench(&first, &sink, batch_size, 1.0);
+        let running = tokio::spawn(lane.run());
+        sink.attempted(1).await;
+        running.abort();
+        let _ = running.await;
+        first.close().await.unwrap();
+        drop(first);
+
+        let second = reopened(dir.path());
+        let letters = DeadLetters::in_memory(ROOM);
+        letters.keep(vec![letter(&second, given_up)]).await.unwrap();
+        let script: &[_] = if batch_size == 1 { &[] } else { &[Answer::Refuses(given_up)] };
+        let sink = Api::new(script, Answer::Ok);
+        let Bench { lane, drain, .. } = bench_with(&second, &sink, batch_size, 1.0, &letters);
+        drain.send_replace(true);
+        ends(lane).await;
+        assert_eq!(sink.ranges(), repeated);
+        let positions: Vec<_> = repeated.into_iter().flatten().collect();
+        assert_eq!(sink.came().into_keys().collect::<Vec<_>>(), positions);
+        assert_eq!(second.stats().lanes[0].low_water, 10);
+        second.close().await.unwrap();
+    }
+}
+
+fn letter(journal: &Journal, position: Position) -> Letter {
+    let (kind, outcome) = (Kind::Refused, Outcome::Rejected);
+    let mut row = Vec::new();
+    rows::encode(&Event::default(), &mut row).unwrap();
+    Letter {
+        journal: journal.identity().id,
+        position,
+        sink: "api".into(),
+        lane: "default".into(),
+        why: Why { kind, outcome, reason: "no".into(), at: 0 },
+        attempts: 1,
+        first_at: 0,
+        row: row.into(),
+    }
 }
 
 #[tokio::test]
