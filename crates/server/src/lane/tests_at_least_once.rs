@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use tidegate::breaker::{self, Breaker};
+use tidegate::retry::{Backoff, Budget};
 use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome, Plan};
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
@@ -37,13 +40,15 @@ struct Api {
     takes: Option<Position>,
     attempts: watch::Sender<Vec<Batch>>,
     rest: Mutex<Answer>,
+    /// Whether it cannot be asked anything.
+    is_away: AtomicBool,
 }
 
 impl Api {
     fn new(script: &[Answer], rest: Answer) -> Arc<Self> {
         let script = Mutex::new(script.iter().rev().copied().collect());
         let (attempts, rest) = (watch::Sender::default(), Mutex::new(rest));
-        Arc::new(Self { script, takes: None, attempts, rest })
+        Arc::new(Self { script, takes: None, attempts, rest, is_away: AtomicBool::new(false) })
     }
 
     fn ranges(&self) -> Vec<Range<Position>> {
@@ -89,7 +94,9 @@ impl Sink for Api {
         _lane: &'a str,
         _above: Position,
     ) -> BoxFuture<'a, Result<Vec<Range<Position>>, DeliveryFailure>> {
-        Box::pin(async { Ok(Vec::new()) })
+        let away = self.is_away.load(Ordering::Relaxed);
+        let answer = if away { Err(DeliveryFailure::Retry("away".into())) } else { Ok(Vec::new()) };
+        Box::pin(async { answer })
     }
 
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery> {
@@ -282,6 +289,39 @@ async fn a_batch_in_doubt_is_repeated_whole_though_an_item_of_it_was_given_up() 
         assert_eq!(second.stats().lanes[0].low_water, 10);
         second.close().await.unwrap();
     }
+}
+
+/// The breaker alone owns an outage: who asks a sink that is away waits as long as that says, and no
+/// longer, whatever the lane's own waits are.
+#[tokio::test]
+async fn a_lane_asks_again_when_the_breaker_lets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(dir.path(), &[(10, "")]).await;
+    let sink = Api::new(&[], Answer::Ok);
+    sink.is_away.store(true, Ordering::Relaxed);
+    let Bench { mut lane, drain, .. } = bench(&journal, &sink, 10, 1.0);
+    let (hour, open) = (Duration::from_secs(3600), Duration::from_millis(20));
+    lane.failing.policy.backoff = Backoff::new(hour, hour).unwrap();
+    let settings =
+        breaker::Settings { failures: 1, open, open_max: open, ..breaker::Settings::default() };
+    let breaker = Breaker::new(settings).unwrap();
+    let outage = Arc::new(Outage::new("api".into(), breaker, Budget::default(), 1));
+    lane.changes = outage.changes();
+    lane.failing.outage = Arc::clone(&outage);
+    let clock = lane.shared.clock;
+    let running = tokio::spawn(lane.run());
+    let opened = async {
+        while outage.seen(clock.now()).opened < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, opened).await.unwrap();
+    sink.is_away.store(false, Ordering::Relaxed);
+    sink.attempted(1).await;
+    drain.send_replace(true);
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    assert_eq!(sink.ranges(), [0..10]);
+    journal.close().await.unwrap();
 }
 
 fn letter(journal: &Journal, position: Position) -> Letter {
