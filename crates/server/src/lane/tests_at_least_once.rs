@@ -261,9 +261,9 @@ async fn a_batch_in_doubt_of_which_the_sink_gets_nothing_any_more_is_done() {
 #[tokio::test]
 async fn a_batch_in_doubt_is_repeated_whole_though_an_item_of_it_was_given_up() {
     // An item among others, and one that was alone in its batch.
-    for (batch_size, given_up, repeated) in
-        [(10, 3, vec![0..10]), (1, 0, (1..10).map(|at| at..at + 1).collect())]
-    {
+    let cases: [(u32, Position, Vec<Range<Position>>); 2] =
+        [(10, 3, std::iter::once(0..10).collect()), (1, 0, (1..10).map(|at| at..at + 1).collect())];
+    for (batch_size, given_up, repeated) in cases {
         let dir = tempfile::tempdir().unwrap();
         let first = journal(dir.path(), &[(10, "")]).await;
         let sink = Api::new(&[], Answer::Silent);
