@@ -261,6 +261,10 @@ impl Joint {
                 self.concurrency = to;
                 self.ask(true, words::narrowed(to))
             }
+            Next::Repeat(to) => {
+                let tried = std::mem::replace(&mut self.concurrency, to);
+                self.ask(true, words::repeated(to, tried))
+            }
             Next::Done(end) => self.started(sample, end),
         }
     }

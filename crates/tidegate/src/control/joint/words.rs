@@ -48,6 +48,11 @@ pub(super) fn narrowed(to: f64) -> Text {
     format!("trying {to} in flight: half as many, to see whether they do as well").into()
 }
 
+pub(super) fn repeated(to: f64, tried: f64) -> Text {
+    format!("back to {to} in flight: {tried} seemed better than can be, so it had been disturbed")
+        .into()
+}
+
 pub(super) fn started(end: &End, tried: f64) -> Text {
     let to = end.concurrency;
     match (end.more, end.fewer) {
