@@ -149,6 +149,19 @@ fn undisturbed(
     (waits, slow)
 }
 
+/// The same from the last of these, or of what else was in the way until `clear`, before the first
+/// of those behind it.
+fn waits_undisturbed(from: &[Instant], clear: &[Instant], to: &[Instant]) -> Vec<f64> {
+    let wait = |at: &Instant| {
+        let until = to.iter().find(|to| *to > at)?;
+        let last = from.iter().chain(clear).filter(|other| *other < until).max()?;
+        Some((*until - *last).as_secs_f64())
+    };
+    let mut waits: Vec<f64> = from.iter().filter_map(wait).collect();
+    waits.sort_by(f64::total_cmp);
+    waits
+}
+
 fn summary(waits: &[f64]) -> Value {
     let at = |share: f64| waits.get(((waits.len() as f64 - 1.0) * share).round() as usize);
     let round = |value: Option<&f64>| value.map(|value| (value * 1000.0).round() / 1000.0);
@@ -163,11 +176,12 @@ pub fn figures(
     seen: &Seen,
 ) -> Value {
     let (seconds, worked) = availability(lives, log, &answers.acknowledged);
-    let killed = lives.iter().filter(|life| life.killed).filter_map(|life| life.ended);
+    let killed: Vec<_> =
+        lives.iter().filter(|life| life.killed).filter_map(|life| life.ended).collect();
     let when = |wanted: fn(&Action) -> bool| {
         log.0.iter().filter(move |(_, action)| wanted(action)).map(|(at, _)| *at)
     };
-    let disk = when(|action| matches!(action, Action::DiskFull(false)));
+    let disk: Vec<_> = when(|action| matches!(action, Action::DiskFull(false))).collect();
     let (calm, slow) = undisturbed(lives, log, postgres_back, &seen.postgres);
     // The last one was asked to end.
     let others = lives.iter().rev().skip(1).filter(|life| !life.killed);
@@ -183,11 +197,13 @@ pub fn figures(
             "errors": answers.errors,
             "error_rate": answers.errors as f64 / answers.requests.max(1) as f64 },
         "recovery_seconds": {
-            "kill_to_first_ack": summary(&waits(killed, &answers.acknowledged)),
+            "kill_to_first_ack": summary(&waits(killed.iter().copied(), &answers.acknowledged)),
+            "last_kill_and_room_to_first_ack":
+                summary(&waits_undisturbed(&killed, &disk, &answers.acknowledged)),
             "postgres_back_to_first_delivery": summary(&waits(postgres_back.iter().copied(), &seen.postgres)),
             "postgres_and_server_up_to_first_delivery": summary(&calm),
             "postgres_slow": slow,
-            "disk_has_room_to_first_ack": summary(&waits(disk, &answers.acknowledged)),
+            "disk_has_room_to_first_ack": summary(&waits(disk.into_iter(), &answers.acknowledged)),
         },
         "ended_by_themselves": last_words,
         "memory_mib_max": (seen.memory_bytes_max / f64::from(1 << 20)).round(),
