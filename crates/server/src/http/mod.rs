@@ -140,8 +140,25 @@ impl Door {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
+    /// Refuses a request while a sink holds back producers.
+    fn held_back(&self) -> Result<(), Refusal> {
+        match self.held() {
+            None => Ok(()),
+            Some(Held { sink, bytes, bytes_max }) => Err(Refusal::Held { sink, bytes, bytes_max }),
+        }
+    }
+
+    /// Refuses a request of about so many bytes, if it would be refused anyway.
+    fn has_room(&self, bytes: usize) -> Result<(), Refusal> {
+        self.held_back()?;
+        self.journal
+            .look_for_room(bytes as u64)
+            .inspect_err(|error| self.journal_refused(error))?;
+        Ok(())
+    }
+
     /// Because of which sink requests are refused now.
-    pub(crate) fn held_back(&self) -> Option<Held> {
+    pub(crate) fn held(&self) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
