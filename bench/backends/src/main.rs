@@ -12,9 +12,10 @@
 //! |---|---|
 //! | what is measured? | [`case`], [`source`], [`contender`] |
 //! | how does the engine run in real time? | [`drive`], [`clock`]; beside it, without an engine: [`bare`] |
+//! | how does the whole server run? | [`product`] |
 //! | what is written to? | [`backend`], [`standin`], [`rows`] |
 //! | who disturbs it? | [`neighbour`], in a [`child`] process |
-//! | how good was it? | [`record`], [`figures`], [`results`], [`cpu`] |
+//! | how good was it? | [`record`], [`recorded`], [`figures`], [`results`], [`cpu`] |
 //! | how is it told? | [`table`], [`landscape`], [`timeline`], [`report`], [`trace`], [`machine`] |
 //! | what is done, in which order? | [`sweep`], [`rounds`], [`measure`] |
 
@@ -31,7 +32,9 @@ mod landscape;
 mod machine;
 mod measure;
 mod neighbour;
+mod product;
 mod record;
+mod recorded;
 mod report;
 mod results;
 mod rounds;
