@@ -238,7 +238,7 @@ impl Case {
             "--concurrency-max must be at least 1"
         );
         let per_second = match self.backend {
-            Kind::Sqlite => 400e3,
+            Kind::Sqlite => 600e3,
             Kind::Postgres => 650e3,
             Kind::Http => 1.1 * self.service.items_per_second_max(),
         };

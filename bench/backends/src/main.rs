@@ -16,9 +16,11 @@
 //! | what is written to? | [`backend`], [`standin`], [`rows`] |
 //! | who disturbs it? | [`neighbour`], in a [`child`] process |
 //! | how good was it? | [`record`], [`recorded`], [`figures`], [`results`], [`cpu`] |
+//! | is the simulator right about it? | [`agreement`] |
 //! | how is it told? | [`table`], [`landscape`], [`timeline`], [`report`], [`trace`], [`machine`] |
 //! | what is done, in which order? | [`sweep`], [`rounds`], [`measure`] |
 
+mod agreement;
 mod backend;
 mod bare;
 mod case;
@@ -79,6 +81,8 @@ enum What {
     Sweep(sweep::Options),
     /// Collects results into a page, its figures and its pictures
     Report(report::Options),
+    /// Compares what was measured of static plans with the simulator
+    Agreement(agreement::Options),
     /// The HTTP stand-in, for a parent process
     #[command(hide = true)]
     StandIn(standin::Service),
@@ -120,6 +124,7 @@ fn run(what: What) -> anyhow::Result<()> {
         What::Ceiling(ceiling) => runtime()?.block_on(rounds::run(&ceiling.into())),
         What::Sweep(options) => runtime()?.block_on(sweep::run(&options)),
         What::Report(options) => report::run(&options),
+        What::Agreement(options) => agreement::run(&options),
         What::StandIn(service) => standin::run(service),
         What::Neighbour { of: Neighbour::Postgres { url } } => neighbour::postgres(&url),
         What::Neighbour { of: Neighbour::Sqlite { path } } => neighbour::sqlite(&path),

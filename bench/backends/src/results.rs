@@ -59,7 +59,8 @@ pub(crate) struct RunFigures {
     pub place: u32,
     /// Figures of each phase.
     pub phases: BTreeMap<Phase, Figures>,
-    /// Seconds from the beginning of each phase to 90 % of its yardstick; absent if never.
+    /// Seconds from the beginning of each phase to 90 % of its yardstick, or of a constant rate of
+    /// arrivals; absent if never.
     pub settling_s: BTreeMap<Phase, f64>,
     /// Median of delivery latency, where items arrive.
     pub delivery_p50_s: Option<f64>,
@@ -260,10 +261,12 @@ impl Results {
     }
 
     fn settle(&mut self, phase: Phase, best: &Entry, traces: &Traces) {
-        if self.arrivals != "saturated" {
-            return;
-        }
-        let goodput = Spread::of(best.runs.iter().map(|run| run.goodput(phase))).median;
+        let goodput = match self.arrivals.split_once(':') {
+            None => Spread::of(best.runs.iter().map(|run| run.goodput(phase))).median,
+            // Whoever delivers what arrives has settled, however much the yardstick catches up.
+            Some(("constant", rate)) => rate.parse().unwrap_or(f64::INFINITY),
+            Some(_) => return,
+        };
         let size = best.runs.first().map_or(0.0, |run| f64::from(run.last_size));
         let window = 30.0 * share(size, goodput);
         for (place, entry) in self.entries.iter_mut().enumerate() {
