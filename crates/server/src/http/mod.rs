@@ -40,7 +40,7 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::recording::Recording;
+use crate::recording::Arrivals;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
@@ -85,7 +85,7 @@ pub(crate) struct Door {
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
     /// What arrives is counted here, if that was asked for.
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recording: Option<Arrivals>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -124,7 +124,7 @@ impl Door {
     }
 
     /// The same, and counts what arrives.
-    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+    pub(crate) fn with_recording(self, recording: Option<Arrivals>) -> Self {
         Self { recording, ..self }
     }
 

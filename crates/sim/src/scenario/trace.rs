@@ -39,6 +39,14 @@ pub enum TraceError {
         /// What is there.
         text: String,
     },
+    /// It tells of more than one lane.
+    #[error("line {line} is of the lane `{lane}`, those before of another: keep the lines of one")]
+    Lanes {
+        /// Which line, from 1.
+        line: usize,
+        /// Its lane.
+        lane: String,
+    },
     /// There is too little of it.
     #[error("there are {0} attempts that succeeded, but at least {LEAST} are needed")]
     Short(usize),
@@ -62,6 +70,7 @@ struct Trace {
     case: Option<String>,
     target_s: Option<f64>,
     item_bytes: Option<u32>,
+    lane: Option<String>,
     attempts: Vec<Attempt>,
     failed: usize,
 }
@@ -122,6 +131,8 @@ pub(super) fn scenario(like: Scenario, text: &str) -> Result<Scenario, TraceErro
 fn read(text: &str) -> Result<Trace, TraceError> {
     let mut trace = Trace::default();
     let mut columns: Option<[usize; 5]> = None;
+    // Only a server's recording has it.
+    let mut lane_at: Option<usize> = None;
     for (index, line) in text.lines().enumerate() {
         if let Some((key, value)) = line.strip_prefix("# ").and_then(|pair| pair.split_once('=')) {
             match key {
@@ -135,8 +146,15 @@ fn read(text: &str) -> Result<Trace, TraceError> {
         let cells: Vec<&str> = line.split(',').collect();
         let Some([sent, latency, items, in_flight, outcome]) = columns else {
             columns = Some(head(&cells)?);
+            lane_at = cells.iter().position(|cell| *cell == "lane");
             continue;
         };
+        if let Some(lane) = lane_at.and_then(|place| cells.get(place)) {
+            let first = trace.lane.get_or_insert_with(|| (*lane).to_owned());
+            if first != lane {
+                return Err(TraceError::Lanes { line: index + 1, lane: (*lane).to_owned() });
+            }
+        }
         let number = |column: &'static str, place: usize| {
             let cell = cells.get(place).copied().unwrap_or_default();
             let found = cell.parse::<f64>().ok().filter(|number| *number >= 0.0);
