@@ -418,7 +418,7 @@ fn a_breaker_that_opens_is_told_with_why_and_in_a_sentence() {
     let tick = stream.wait_for(|event| event.data["sinks"][0]["breaker"] == "open");
     let says = tick.data["lanes"][0]["says"].as_str().unwrap();
     assert!(says.starts_with("waiting ") && says.ends_with("10 events wait"), "{says}");
-    assert!(tick.data["says"].as_str().unwrap().starts_with("api/default: waiting"), "{says}");
+    assert!(tick.data["says"].as_str().unwrap().starts_with("`api/default`: waiting"), "{says}");
     let snapshot = server.get("/api/snapshot").json();
     let opened = &snapshot["transitions"][0];
     assert_eq!((&opened["to"], &opened["number"]), (&json!("open"), &json!(0)));
