@@ -272,7 +272,8 @@ pub(super) mod tests {
     /// Ten seconds of a load of 25, the neighbour there since the eighth.
     pub(crate) fn sample() -> Story {
         let args = args("");
-        let mut story = Story::new(&Plan::new(&args).unwrap(), &args, "http://127.0.0.1:8080/".into());
+        let mut story =
+            Story::new(&Plan::new(&args).unwrap(), &args, "http://127.0.0.1:8080/".into());
         let mut size = 100;
         for tick in 0..=50u64 {
             let at = Duration::from_millis(tick * 200);

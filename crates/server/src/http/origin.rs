@@ -26,7 +26,8 @@ use super::refusal::Refusal;
 
 /// Lets events pass that no page of another site has sent, or that came with the token.
 pub(super) async fn check_events(door: Arc<Door>, request: Request, next: Next) -> Response {
-    if door.settings.token.is_none()
+    if acts(&request)
+        && door.settings.token.is_none()
         && let Err(origin) = is_ours(request.headers(), false)
     {
         let refusal = Refusal::ForeignOrigin { origin };
@@ -40,8 +41,7 @@ pub(super) async fn check_events(door: Arc<Door>, request: Request, next: Next) 
 /// Lets a request pass that only looks, or that does something and is of no other site. What does
 /// something is logged, with what came of it.
 pub(super) async fn check(token: Option<Arc<str>>, request: Request, next: Next) -> Response {
-    let acts = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !acts {
+    if !acts(&request) {
         return next.run(request).await;
     }
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -53,6 +53,11 @@ pub(super) async fn check(token: Option<Arc<str>>, request: Request, next: Next)
     let (query, status) = (uri.query().unwrap_or_default(), response.status().as_u16());
     tracing::info!(%method, path = uri.path(), query, status, "an action over the API");
     response
+}
+
+/// Whether a request does something, and does not only look or ask what it may.
+fn acts(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Whether the request is of no other site; if not, of which.
