@@ -31,7 +31,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
@@ -255,8 +255,10 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/v1/events", post(events::post))
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), |State(door), request, next| {
+            origin::check_events(door, request, next)
+        }))
         .with_state(door);
-    // Events are taken from whoever may send them; what else does something is for our own pages.
     let known = token.clone();
     let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
         origin::check(known.clone(), request, next)
