@@ -5,6 +5,7 @@ import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "rea
 import type { MarkGroup } from "./marks";
 import { type Columns, type Line, Strip, type StripOptions, type StripView } from "./strip";
 import { onTheme } from "./theme";
+import { Turns } from "./turns";
 
 /** What a strip shows at a moment. */
 export type Read = () => StripView;
@@ -125,14 +126,14 @@ function draw(
   let cursor: number | null = null;
   let seen = true;
   let group: MarkGroup | null = null;
-  const write = () => {
-    const index = cursor ?? lastKnown(view.columns);
+  const write = (columns: Columns = view.columns) => {
+    const index = cursor ?? lastKnown(columns);
     lines.forEach((line, place) => {
       const element = figures.current[place];
-      const text = line.format(index === null ? null : view.columns[place + 1]?.[index]);
+      const text = line.format(index === null ? null : columns[place + 1]?.[index]);
       if (element && element.textContent !== text) element.textContent = text;
     });
-    if (empty.current) empty.current.hidden = hasAny(view.columns);
+    if (empty.current) empty.current.hidden = hasAny(columns);
   };
   const options: StripOptions = {
     lines,
@@ -156,19 +157,31 @@ function draw(
       setTip(next ? { group: next, left, width: at.clientWidth } : null);
     },
   };
-  const strip = new Strip(at, Math.max(at.clientWidth, 80), options, view);
+  let width = Math.max(at.clientWidth, 80);
+  const strip = new Strip(at, width, options, view);
+  const turns = new Turns();
   const fresh = () => {
     if (!seen || document.hidden) return;
-    view = latest.current.read();
-    strip.show(view);
-    write();
+    const next = latest.current.read();
+    // The figures follow each tick; the drawing, which is what costs, has its turns.
+    if (turns.isDue(next, width)) {
+      view = next;
+      strip.show(view);
+    }
+    write(cursor === null ? next.columns : view.columns);
   };
   write();
-  const resize = new ResizeObserver(() => strip.resize(Math.max(at.clientWidth, 80)));
+  const resize = new ResizeObserver(() => {
+    width = Math.max(at.clientWidth, 80);
+    strip.resize(width);
+  });
   resize.observe(at);
   const sight = new IntersectionObserver(
     (entries) => {
-      seen = entries.at(-1)?.isIntersecting ?? true;
+      const isSeen = entries.at(-1)?.isIntersecting ?? true;
+      // What comes into sight is drawn at once: it is as old as when it was last seen.
+      if (isSeen && !seen) turns.reset();
+      seen = isSeen;
       fresh();
     },
     { rootMargin: "120px" },

@@ -162,7 +162,7 @@ pub(super) fn all(seen: &All<'_>) -> String {
                 1 => format!("; the other lane takes {rate} events a second"),
                 others => format!("; the {others} others take {rate} events a second"),
             };
-            format!("{name}{more}: {says}{meanwhile}")
+            format!("`{name}`{more}: {says}{meanwhile}")
         }
         ([], Some(trouble)) => trouble.clone(),
         ([], None) if idle(seen) => match seen.lanes {
@@ -281,7 +281,7 @@ mod tests {
         let ill = All { lanes: &two, ..well.clone() };
         assert_eq!(
             all(&ill),
-            "pg/default: trying again: refused; the other lane takes 1,200 events a second"
+            "`pg/default`: trying again: refused; the other lane takes 1,200 events a second"
         );
         let troubles = ["the journal refuses requests".to_owned()];
         let full = All { troubles: &troubles, ..well.clone() };

@@ -208,7 +208,9 @@ impl Search {
         let ratio = (other.concurrency / base.concurrency).ln();
         let (threshold, doubt) = match axis {
             Axis::More => ((0.25 * ratio).clamp(0.03, 0.06), 1.0),
-            Axis::Fewer => (-0.01, 0.7),
+            // Attempts that wait for each other drown every comparison: then the doubt is the plan's
+            // that makes them wait.
+            Axis::Fewer => (-0.01, if room.spread > NOISY { 0.0 } else { 0.7 }),
             Axis::Smaller => (0.01, 1.0),
             Axis::Larger => (0.0, 0.3),
         };
