@@ -219,6 +219,7 @@ mod tests {
             length: Duration::from_secs(2),
             patience: Duration::from_secs(3),
             seed: 1,
+            through: None,
         };
         let backend = Arc::new(Timed { room, now: AtomicU32::new(0), most: AtomicU32::new(0) });
         let contender = Contender::parse(spec, latency).unwrap();

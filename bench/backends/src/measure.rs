@@ -104,7 +104,8 @@ pub(crate) async fn warm_up(site: &dyn Site, setup: &Setup, seconds: f64) -> any
     if seconds <= 0.0 {
         return Ok(());
     }
-    let plan = Static { size: setup.bounds.batch_size_max.min(5_000), concurrency: 3 };
+    let concurrency = connections(setup).saturating_sub(SPARE).min(3);
+    let plan = Static { size: setup.bounds.batch_size_max.min(5_000), concurrency };
     let length = Duration::from_secs_f64(seconds);
     let setup = Setup { source: Source::SATURATED, length, through: None, ..setup.clone() };
     let measured = measure(site, &Contender::fixed(plan), &setup, None).await?;
@@ -112,6 +113,9 @@ pub(crate) async fn warm_up(site: &dyn Site, setup: &Setup, seconds: f64) -> any
     say!("warming up, {plan} for {seconds} s: {line}");
     Ok(())
 }
+
+/// Connections for attempts that were given up.
+const SPARE: u32 = 2;
 
 /// As many as a plan may use, and a few for attempts that were given up.
 fn connections(setup: &Setup) -> u32 {
@@ -121,7 +125,7 @@ fn connections(setup: &Setup) -> u32 {
         reason = "a bound between 1 and 1,024"
     )]
     let most = setup.bounds.concurrency_max.ceil() as u32;
-    most + 2
+    most + SPARE
 }
 
 /// Disturbs the backend in that span; answers when that really was.

@@ -29,6 +29,7 @@ fn parse(text: &str, zero_us: i64, target: Target) -> anyhow::Result<Vec<Attempt
         if let Some(began) = line.strip_prefix("# began_unix_us=") {
             shift_us = began.parse::<i64>()? - zero_us;
         } else if line.starts_with('#') {
+            // A key that nobody here asks for.
         } else if columns.is_empty() {
             columns = line.split(',').collect();
         } else {

@@ -321,6 +321,20 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_of_two_lanes_is_refused_by_the_line_of_the_second() {
+        let like = super::super::random::scenario(0);
+        let mut of_a_server = String::from("# version=1\n# began_unix_us=1\n");
+        for line in text().lines().filter(|line| !line.starts_with('#')) {
+            let lane = if line.starts_with("sent_s") { "lane" } else { "a/default" };
+            let _ = writeln!(of_a_server, "{line},{lane}");
+        }
+        assert!(like.clone().behaving(&of_a_server).is_ok());
+        of_a_server += "9.0,0.01,100,100,1,1,ok,,0,calm,b/default\n";
+        let said = like.behaving(&of_a_server).unwrap_err().to_string();
+        assert!(said.contains("line 404 is of the lane `b/default`"), "{said}");
+    }
+
+    #[test]
     fn what_is_no_trace_is_refused_by_line_and_column() {
         let like = super::super::random::scenario(0);
         let said = |text: &str| like.clone().behaving(text).unwrap_err().to_string();
