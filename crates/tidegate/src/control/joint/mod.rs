@@ -146,6 +146,8 @@ pub struct Joint {
     taught: f64,
     /// Timeouts since the last usual round.
     timeouts: u32,
+    /// When the last batch of a stall was answered.
+    stalled_at: Moment,
 }
 
 /// A full batch of the plan in force, as the machines see it.
@@ -160,6 +162,9 @@ struct Answered {
     /// The logarithm of the items that were sent.
     ln_sent: f64,
 }
+
+/// A batch that takes so much longer than allowed, as a logarithm, met a stall.
+const STALLED: f64 = -0.7;
 
 impl Joint {
     /// The controller, beginning with the plan `first`.
@@ -191,6 +196,7 @@ impl Joint {
             doublings: 0,
             skip: 0.0,
             timeouts: 0,
+            stalled_at: Moment::ZERO,
             settings,
         })
     }
@@ -383,7 +389,14 @@ impl Joint {
         }
         self.hindsight.push(ln_sent, timely, seconds);
         let implied = ln_sent + room - self.size.ln();
-        self.size.vote(ln_sent, implied, self.concurrency, self.margin.spread());
+        // A stall hits all that are in flight, and is one vote.
+        let stalled = room < STALLED;
+        if !(stalled && sample.sent.at < self.stalled_at) {
+            self.size.vote(ln_sent, implied, self.concurrency, self.margin.spread());
+        }
+        if stalled {
+            self.stalled_at = self.stalled_at.max(sample.at);
+        }
         let heard = (ln_sent, ln_latency);
         let in_vain =
             self.settings.parts.floor.then(|| self.vain.hear(sample.at, heard, self.size.error()));
