@@ -108,6 +108,9 @@ fn waiting(backlog: u64) -> String {
 fn behind(seen: &Seen<'_>) -> String {
     let backlog = seen.backlog as f64;
     let Seen { in_per_second, out_per_second, .. } = *seen;
+    if out_per_second <= 0.0 && seen.backlog >= u64::from(seen.plan.batch_size.max(1)) {
+        return format!("; {} events wait, and none leaves at the moment", whole(seen.backlog));
+    }
     if out_per_second <= 0.0 || backlog < out_per_second * BEHIND {
         return String::new();
     }
@@ -245,6 +248,9 @@ mod tests {
         assert!(behind(12_400, 600.0).ends_with("; 12,400 events behind, about 31 s to go"));
         assert!(behind(12_400, 4000.0).ends_with("behind, and 3,000 more each second than leave"));
         assert!(behind(12_400, 1000.0).ends_with("; 12,400 events behind"));
+        let stuck = |backlog| lane(&Seen { backlog, out_per_second: 0.0, ..WELL });
+        assert!(stuck(1420).ends_with("; 1,420 events wait, and none leaves at the moment"));
+        assert!(stuck(1419).ends_with(&lane(&WELL)), "less than a batch may be under way");
     }
 
     #[test]
