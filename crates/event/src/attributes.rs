@@ -9,9 +9,13 @@
 //! lost. The numbers of an event never go back, which bounds the search for a free one. Inside a
 //! nested value the text stays as it arrived.
 
+mod build;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
+
+pub(crate) use build::Prefix;
 
 /// Up to so many names are compared one by one; more are looked up in a set. A hostile event may
 /// have a hundred thousand.
@@ -180,9 +184,12 @@ fn mark(name: &[u8]) -> u64 {
 /// assert_eq!(json, "a\\tb\u{fffd}");
 /// ```
 pub fn escape(text: &str, json: &mut String) -> u64 {
-    let (mut copied, mut replaced) = (0, 0);
+    let bytes = text.as_bytes();
+    let (mut copied, mut at, mut replaced) = (0, 0, 0);
     json.reserve(text.len());
-    for (at, byte) in text.bytes().enumerate() {
+    loop {
+        at += plain_bytes(bytes.get(at..).unwrap_or_default());
+        let Some(byte) = bytes.get(at) else { break };
         let short = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
@@ -193,8 +200,7 @@ pub fn escape(text: &str, json: &mut String) -> u64 {
                 replaced += 1;
                 "\u{fffd}"
             }
-            1..=0x1f => "",
-            _ => continue,
+            _ => "",
         };
         json.push_str(text.get(copied..at).unwrap_or_default());
         json.push_str(short);
@@ -202,10 +208,41 @@ pub fn escape(text: &str, json: &mut String) -> u64 {
             // Writing to a string cannot fail.
             let _ = write!(json, "\\u{byte:04x}");
         }
-        copied = at + 1;
+        at += 1;
+        copied = at;
     }
     json.push_str(text.get(copied..).unwrap_or_default());
     replaced
+}
+
+/// Whether text has a character that JSON wants escaped.
+#[inline]
+fn needs_escape(text: &[u8]) -> bool {
+    plain_bytes(text) < text.len()
+}
+
+/// How many bytes stand before the first that JSON wants escaped. Eight are looked at together: a
+/// byte is below 32, or the same as `"` or a backslash, if a subtraction borrows into its highest bit
+/// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>). A borrow may go on into
+/// higher bytes, but the lowest that is found is one.
+#[inline]
+fn plain_bytes(text: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let below = |word: u64, least: u64| word.wrapping_sub(EACH * least) & !word;
+        let found = below(word, 0x20)
+            | below(word ^ (EACH * u64::from(b'"')), 1)
+            | below(word ^ (EACH * u64::from(b'\\')), 1);
+        let found = found & (EACH << 7);
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+    text.len() - rest.len() + plain
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod health;
 pub(crate) mod listener;
 mod metrics;
 mod origin;
+mod otlp;
 mod pages;
 mod refusal;
 mod repeat;
@@ -197,6 +198,11 @@ impl Counts {
     }
 }
 
+/// The routes of a port for OpenTelemetry only.
+pub(crate) fn otlp_router(door: Arc<Door>) -> Router {
+    otlp::http::only(door)
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
     let token: Option<Arc<str>> = door.settings.token.as_deref().map(Arc::from);
@@ -238,7 +244,9 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/v1/events", post(events::post))
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
-        .with_state(door);
+        .with_state(Arc::clone(&door));
+    // It looks at the token itself, since its refusals have a form of their own.
+    let logs = otlp::http::router(door);
     // Events are taken from whoever may send them; what else does something is for our own pages.
     let known = token.clone();
     let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
@@ -248,7 +256,10 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         told.merge(watched).merge(taken).merge(done).layer(middleware::from_fn(
             move |request, next| auth::check(token.clone(), request, next),
         ));
-    open.merge(guarded).fallback(pages::fallback).method_not_allowed_fallback(method_not_allowed)
+    open.merge(guarded)
+        .merge(logs)
+        .fallback(pages::fallback)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn method_not_allowed(request: Request) -> Refusal {

@@ -39,13 +39,24 @@ pub(super) fn digests(
     unix_millis: i64,
 ) -> RequestKey {
     let EventsQuery { partial, class, service } = query;
+    let parts = [class.as_bytes(), service.as_bytes(), name(format), body];
+    digests_of(key, parts, *partial, unix_millis)
+}
+
+/// The same of a request that consists of these parts.
+pub(super) fn digests_of(
+    key: &[u8],
+    parts: [&[u8]; 4],
+    partial: bool,
+    unix_millis: i64,
+) -> RequestKey {
     let mut of_body = Sha256::new();
     // The lengths in front keep two different lists of parts from being the same bytes.
-    for part in [class.as_bytes(), service.as_bytes(), name(format), body] {
+    for part in parts {
         of_body.update((part.len() as u64).to_le_bytes());
         of_body.update(part);
     }
-    of_body.update([u8::from(*partial)]);
+    of_body.update([u8::from(partial)]);
     RequestKey {
         digest: number(&Sha256::digest(key), 16),
         body: u64::try_from(number(&of_body.finalize(), 8)).unwrap_or(0),
