@@ -68,7 +68,7 @@ impl Caller {
             received.extend_from_slice(&data);
         }
         let trailers = body.trailers().await.map_err(broken)?.unwrap_or_default();
-        Ok(answer_of(head.status.as_u16(), &head.headers, &trailers, received))
+        Ok(answer_of(head.status.as_u16(), &head.headers, &trailers, &received))
     }
 }
 
@@ -77,7 +77,7 @@ async fn ready(sender: &mut SendRequest<Bytes>) -> Result<(), h2::Error> {
 }
 
 /// An answer in the terms of HTTP.
-fn answer_of(http: u16, headers: &HeaderMap, trailers: &HeaderMap, body: Vec<u8>) -> Answer {
+fn answer_of(http: u16, headers: &HeaderMap, trailers: &HeaderMap, body: &[u8]) -> Answer {
     let text = |name: &str| {
         let found = trailers.get(name).or_else(|| headers.get(name));
         found.and_then(|value| value.to_str().ok())
@@ -116,7 +116,7 @@ mod tests {
                 (http::HeaderName::from_static("grpc-status"), code.parse().unwrap()),
                 (http::HeaderName::from_static("grpc-message"), "why".parse().unwrap()),
             ]);
-            answer_of(200, &HeaderMap::new(), &trailers, body.to_vec())
+            answer_of(200, &HeaderMap::new(), &trailers, body)
         };
         let good = answer("0", &[0, 0, 0, 0, 2, 7, 8]);
         assert_eq!((good.status, &good.body[..]), (200, &[7, 8][..]));
@@ -126,6 +126,6 @@ mod tests {
             let answer = answer(code, &[]);
             assert_eq!((answer.status, &answer.body[..]), (status, &b"why"[..]), "{code}");
         }
-        assert_eq!(answer_of(415, &HeaderMap::new(), &HeaderMap::new(), Vec::new()).status, 415);
+        assert_eq!(answer_of(415, &HeaderMap::new(), &HeaderMap::new(), &[]).status, 415);
     }
 }

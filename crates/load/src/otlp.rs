@@ -102,9 +102,9 @@ pub(crate) fn write_record(out: &mut Vec<u8>, labels: &Labels, random: &mut Rand
     message(&mut record, 5, &body);
     attribute_of(&mut record, "run", |value| text(value, 1, &labels.run));
     // Each is the last of its attribute, so its slot ends where the record does then.
-    attribute_of(&mut record, "seq", |value| drop((value.push(tag(3, 0)), slot(value, SEQ_BYTES))));
+    attribute_of(&mut record, "seq", |value| integer_slot(value, SEQ_BYTES));
     let seq = record.len() - SEQ_BYTES;
-    attribute_of(&mut record, "try", |value| drop((value.push(tag(3, 0)), slot(value, TRY_BYTES))));
+    attribute_of(&mut record, "try", |value| integer_slot(value, TRY_BYTES));
     let attempt = record.len() - TRY_BYTES;
     if let Some(status) = story.status {
         attribute_of(&mut record, "http.status_code", |value| {
@@ -121,7 +121,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, labels: &Labels, random: &mut Rand
         attribute_of(&mut record, "user.id", |value| text(value, 1, &format!("u{user}")));
     }
     attribute_of(&mut record, "host.name", |value| {
-        text(value, 1, &format!("web-{:02}", story.host))
+        text(value, 1, &format!("web-{:02}", story.host));
     });
     if random.below(6) == 0 {
         let (high, low, span) = (random.next_u64(), random.next_u64(), random.next_u64());
@@ -179,6 +179,12 @@ fn slot(out: &mut Vec<u8>, width: usize) -> usize {
     let at = out.len();
     out.resize(at + width, 0);
     at
+}
+
+/// Appends an integer that is filled in later.
+fn integer_slot(out: &mut Vec<u8>, width: usize) {
+    out.push(tag(3, 0));
+    slot(out, width);
 }
 
 /// Fills a slot with an integer, written as long as the slot is.
