@@ -165,7 +165,7 @@ fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
             .status(),
         404
     );
-    assert_eq!(server.get("/api/metrics").json()["door"]["accepted"], 3);
+    assert_eq!(server.get("/api/metrics").json()["ingest"]["accepted"], 3);
 }
 
 #[test]

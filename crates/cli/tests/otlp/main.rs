@@ -7,6 +7,7 @@
 mod common;
 mod grpc;
 mod http;
+mod load;
 mod ports;
 mod sdks;
 mod status;

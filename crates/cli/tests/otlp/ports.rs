@@ -7,10 +7,15 @@ use crate::common::{Server, tidegate};
 
 #[test]
 fn a_well_known_port_that_is_taken_is_gone_without_and_told() {
-    let dir = tempfile::tempdir().unwrap();
-    // Somebody may have it already: then it is as taken as if we had it.
-    let _grpc = TcpListener::bind("127.0.0.1:4317");
-    let server = Server::start(dir.path());
+    let (_dir, server) = loop {
+        let dir = tempfile::tempdir().unwrap();
+        // Somebody may have it already, and may let go of it before our server begins.
+        let ours = TcpListener::bind("127.0.0.1:4317");
+        let server = Server::start(dir.path());
+        if ours.is_ok() || server.otlp_grpc().is_none() {
+            break (dir, server);
+        }
+    };
     assert_eq!(server.otlp_grpc(), None);
     let line = server.seen_line("no OpenTelemetry here");
     assert!(line.contains("otlp.grpc"), "{line}");

@@ -31,7 +31,7 @@ impl From<Wrong> for ParseError {
 
 impl From<Wrong> for Reason {
     fn from(wrong: Wrong) -> Self {
-        Self::Syntax { detail: wrong.detail }
+        Self::Mistyped { detail: wrong.detail }
     }
 }
 

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use super::members;
 use crate::json::Reason;
 
+/// Characters of a value that are said again.
+const TOLD_CHARS_MAX: usize = 40;
+
 /// Whether a text is `null`.
 pub(super) fn is_null(raw: &str) -> bool {
     raw == "null"
@@ -13,7 +16,7 @@ pub(super) fn is_null(raw: &str) -> bool {
 
 #[cold]
 pub(super) fn mistyped(what: &str, expected: &str) -> Reason {
-    Reason::Syntax { detail: format!("{what} must be {expected}") }
+    Reason::Mistyped { detail: format!("{what} must be {expected}") }
 }
 
 /// A string.
@@ -27,7 +30,8 @@ pub(super) fn decimal<T: FromStr + Default>(raw: &str) -> Result<T, Reason> {
         return Ok(T::default());
     }
     let digits = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
-    digits.parse().map_err(|_| mistyped(digits.get(..40).unwrap_or(digits), "an integer in range"))
+    let told = || digits.chars().take(TOLD_CHARS_MAX).collect::<String>();
+    digits.parse().map_err(|_| mistyped(&format!("`{}`", told()), "an integer in range"))
 }
 
 /// An integer of 64 bits without a sign.
