@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::special;
 pub(crate) use build::Prefix;
 
 /// Up to so many names are compared one by one; more are looked up in a set. A hostile event may
@@ -41,8 +42,9 @@ pub struct Attributes {
     listed: Vec<Range<usize>>,
     /// All names, from the moment there are more than can be listed.
     set: HashSet<Box<str>>,
-    /// One bit for each name, by [`mark`]: a clear bit says that the name is new.
-    marks: u64,
+    /// One bit for each name, by [`mark`]: a clear bit says that the name is new. So many that the
+    /// names of a usual event rarely share one.
+    marks: [u64; 4],
     /// How many numbers were tried on names that were taken; the first is 2.
     numbers: u64,
     /// A name on its way through escaping.
@@ -57,7 +59,7 @@ impl Attributes {
         self.text.clear();
         self.listed.clear();
         self.set.clear();
-        (self.marks, self.numbers, self.replaced) = (0, 0, 0);
+        (self.marks, self.numbers, self.replaced) = ([0; 4], 0, 0);
     }
 
     /// Appends a member whose value is JSON text. It is copied unchecked: text that is not one
@@ -124,21 +126,54 @@ impl Attributes {
         self.set.shrink_to(0);
     }
 
+    /// Whether no member was appended yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Takes note of the name that stands at `start` in `object`, of which nothing is copied yet;
+    /// false if it is taken, or must be appended to know. The object may become the text, by
+    /// [`begin_with`](Self::begin_with), or be used instead of it.
+    #[inline(always)]
+    pub(crate) fn note_ahead(&mut self, object: &str, start: usize, name: &str) -> bool {
+        let perhaps = self.mark(name);
+        if self.listed.len() >= LISTED_MAX {
+            return false;
+        }
+        if perhaps && is_listed(&self.listed, object, name) {
+            return false;
+        }
+        self.listed.push(start..start + name.len());
+        true
+    }
+
+    /// Copies the beginning of an object whose names are noted; it ends behind a member.
+    pub(crate) fn begin_with(&mut self, object: &str) {
+        self.text.push_str(object);
+    }
+
     /// Takes note of a name that stands at `start` in the text, unless it is taken.
     #[inline(always)]
     fn note(&mut self, start: usize, name: &str) -> bool {
-        let mark = mark(name.as_bytes());
-        let perhaps = self.marks & mark != 0;
-        self.marks |= mark;
+        let perhaps = self.mark(name);
         if self.listed.len() < LISTED_MAX {
-            let is_name = |listed: &Range<usize>| self.text.get(listed.clone()) == Some(name);
-            if perhaps && self.listed.iter().any(is_name) {
+            if perhaps && is_listed(&self.listed, &self.text, name) {
                 return false;
             }
             self.listed.push(start..start + name.len());
             return true;
         }
         self.note_in_set(name)
+    }
+
+    /// Sets the bit of a name, and says whether it was set.
+    #[inline(always)]
+    fn mark(&mut self, name: &str) -> bool {
+        let (word, bit) = mark(name.as_bytes());
+        let marks = &mut self.marks[word];
+        let perhaps = *marks & bit != 0;
+        *marks |= bit;
+        perhaps
     }
 
     #[cold]
@@ -167,13 +202,18 @@ impl Attributes {
     }
 }
 
-/// One of 64 bits that equal names share and different ones often do not.
+fn is_listed(listed: &[Range<usize>], text: &str, name: &str) -> bool {
+    listed.iter().any(|at| text.get(at.clone()) == Some(name))
+}
+
+/// One of 256 bits that equal names share and different ones often do not.
 #[inline]
-fn mark(name: &[u8]) -> u64 {
+fn mark(name: &[u8]) -> (usize, u64) {
     let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
     let length = name.len();
     let mixed = byte(length / 2) | byte(length.wrapping_sub(1)) << 8 | (length as u64) << 16;
-    1 << (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+    let mixed = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 62) as usize, 1 << (mixed >> 56 & 63))
 }
 
 /// Appends text to JSON as the inside of a string, and returns how many NULs became U+FFFD.
@@ -184,12 +224,10 @@ fn mark(name: &[u8]) -> u64 {
 /// assert_eq!(json, "a\\tb\u{fffd}");
 /// ```
 pub fn escape(text: &str, json: &mut String) -> u64 {
+    let (mut copied, mut replaced) = (0, 0);
     let bytes = text.as_bytes();
-    let (mut copied, mut at, mut replaced) = (0, 0, 0);
     json.reserve(text.len());
-    loop {
-        at += plain_bytes(bytes.get(at..).unwrap_or_default());
-        let Some(byte) = bytes.get(at) else { break };
+    while let Some((at, byte)) = special::find(bytes, copied) {
         let short = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
@@ -208,41 +246,10 @@ pub fn escape(text: &str, json: &mut String) -> u64 {
             // Writing to a string cannot fail.
             let _ = write!(json, "\\u{byte:04x}");
         }
-        at += 1;
-        copied = at;
+        copied = at + 1;
     }
     json.push_str(text.get(copied..).unwrap_or_default());
     replaced
-}
-
-/// Whether text has a character that JSON wants escaped.
-#[inline]
-fn needs_escape(text: &[u8]) -> bool {
-    plain_bytes(text) < text.len()
-}
-
-/// How many bytes stand before the first that JSON wants escaped. Eight are looked at together: a
-/// byte is below 32, or the same as `"` or a backslash, if a subtraction borrows into its highest bit
-/// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>). A borrow may go on into
-/// higher bytes, but the lowest that is found is one.
-#[inline]
-fn plain_bytes(text: &[u8]) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = text.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let below = |word: u64, least: u64| word.wrapping_sub(EACH * least) & !word;
-        let found = below(word, 0x20)
-            | below(word ^ (EACH * u64::from(b'"')), 1)
-            | below(word ^ (EACH * u64::from(b'\\')), 1);
-        let found = found & (EACH << 7);
-        if found != 0 {
-            return index * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    let plain = rest.iter().position(is_special).unwrap_or(rest.len());
-    text.len() - rest.len() + plain
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod otlp;
 pub mod rows;
 pub mod scrub;
 pub mod severity;
+mod special;
 pub mod timestamp;
 
 pub use attributes::Attributes;

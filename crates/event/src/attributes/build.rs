@@ -3,15 +3,16 @@
 //! The events of one origin begin with the same members. A [`Prefix`] remembers where those end,
 //! and the next event goes on from there, without building or copying them again.
 
-use super::{Attributes, LISTED_MAX, needs_escape};
+use super::{Attributes, LISTED_MAX};
 use crate::members::members;
+use crate::special;
 
 /// The members that an object begins with, to go back to.
 #[derive(Debug, Default)]
 pub(crate) struct Prefix {
     text: usize,
     listed: usize,
-    marks: u64,
+    marks: [u64; 4],
     numbers: u64,
     replaced: u64,
     /// The members once more, if there are so many that they are looked up in a set, which cannot
@@ -54,7 +55,7 @@ impl Attributes {
     /// one JSON value.
     #[inline]
     pub(crate) fn value_of(&mut self, name: &str) -> &mut String {
-        if needs_escape(name.as_bytes()) {
+        if special::find(name.as_bytes(), 0).is_some() {
             self.push_json(name, "");
         } else {
             self.push_plain(name, "");

@@ -187,6 +187,7 @@ fn every_default_is_the_one_stated() {
             "otlp.grpc=auto",
             "otlp.http=auto",
             "recording.arrivals=null",
+            "recording.attempts=null",
             "sinks.sqlite.controller.name=joint",
             "sinks.sqlite.journal_share_max=null",
             "sinks.sqlite.on_full=block",

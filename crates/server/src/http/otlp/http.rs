@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use tidegate_event::otlp::Encoding;
@@ -18,7 +19,7 @@ use tidegate_event::otlp::Encoding;
 use super::answer::{self, Status};
 use super::{Taken, authorize, take};
 use crate::http::refusal::Refusal;
-use crate::http::{Door, body, decode, repeat};
+use crate::http::{Door, body, decode, origin, repeat};
 
 /// The paths of what is not taken, and what it is.
 const OTHER_SIGNALS: [(&str, &str); 3] =
@@ -36,8 +37,13 @@ pub(in crate::http) fn router(door: Arc<Door>) -> Router {
         };
         router = router.route(path, post(other));
     }
-    // The body is bounded where it is received, with an answer of our own.
-    router.layer(DefaultBodyLimit::disable()).with_state(door)
+    router
+        // The body is bounded where it is received, with an answer of our own.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), |State(door), request, next| {
+            origin::check_events(door, request, next)
+        }))
+        .with_state(door)
 }
 
 /// All that is answered at the port of the protocol.

@@ -67,6 +67,10 @@ async fn take(
 ) -> Result<Taken, Refusal> {
     let key = repeat::key(headers)?;
     door.counts.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+    // What cannot be stored is not read either; one with a key may have been stored already.
+    if key.is_none() {
+        door.has_room(body.len())?;
+    }
     let large = packed != decode::Encoding::Identity || body.len() >= BLOCKING_BYTES;
     let parse = || {
         let body = unpack(body, packed, door.settings.unpacked_bytes_max, lease)?;
@@ -77,7 +81,7 @@ async fn take(
             Encoding::Protobuf => b"otlp",
             Encoding::Json => b"otlp+json",
         };
-        let key = key.map(|key| repeat::digests_of(key, [b"", b"", name, &body], true, at()));
+        let key = key.map(|key| repeat::digests_of(key, &[name, &body], at()));
         Ok::<_, Refusal>((key, parsed))
     };
     let (key, mut parsed) = if large { tokio::task::block_in_place(parse)? } else { parse()? };
