@@ -10,7 +10,7 @@ FAULTS ?= 100
 SECONDS_EACH ?= 60
 MINUTES ?= 30
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz mutations overload soak web web-check web-test deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz mutations overload soak web web-check web-test deny clean otlp-sdks
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,9 +35,12 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs-tests fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
+test: needs-tests otlp-sdks fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
 	cd web && npm run --silent e2e
+
+otlp-sdks: needs-tests ## Install the OpenTelemetry SDKs that a test exports with, below target/
+	@scripts/otlp-sdks
 
 lean: ## Check that the library builds without its async feature, and without tokio
 	$(CARGO) test -p tidegate --no-default-features

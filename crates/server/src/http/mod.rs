@@ -16,6 +16,7 @@ mod health;
 pub(crate) mod listener;
 mod metrics;
 mod origin;
+mod otlp;
 mod pages;
 mod refusal;
 mod repeat;
@@ -214,6 +215,11 @@ impl Counts {
     }
 }
 
+/// The routes of a port for OpenTelemetry only.
+pub(crate) fn otlp_router(door: Arc<Door>) -> Router {
+    otlp::http::only(door)
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
     let token: Option<Arc<str>> = door.settings.token.as_deref().map(Arc::from);
@@ -258,7 +264,9 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&door), |State(door), request, next| {
             origin::check_events(door, request, next)
         }))
-        .with_state(door);
+        .with_state(Arc::clone(&door));
+    // It looks at the token itself, since its refusals have a form of their own.
+    let logs = otlp::http::router(door);
     let known = token.clone();
     let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
         origin::check(known.clone(), request, next)
@@ -267,7 +275,10 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         told.merge(watched).merge(taken).merge(done).layer(middleware::from_fn(
             move |request, next| auth::check(token.clone(), request, next),
         ));
-    open.merge(guarded).fallback(pages::fallback).method_not_allowed_fallback(method_not_allowed)
+    open.merge(guarded)
+        .merge(logs)
+        .fallback(pages::fallback)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn method_not_allowed(request: Request) -> Refusal {

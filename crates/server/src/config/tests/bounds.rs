@@ -184,6 +184,8 @@ fn every_default_is_the_one_stated() {
             "journal.durability=fsync",
             "log.format=text",
             "log.level=info",
+            "otlp.grpc=auto",
+            "otlp.http=auto",
             "recording.arrivals=null",
             "recording.attempts=null",
             "sinks.sqlite.controller.name=joint",
