@@ -2,6 +2,7 @@
 // is), and the drawing. It draws only while it can be seen.
 
 import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import { lowerBound } from "../live/series";
 import type { MarkGroup } from "./marks";
 import { type Columns, type Line, Strip, type StripOptions, type StripView } from "./strip";
 import { onTheme } from "./theme";
@@ -22,7 +23,9 @@ export interface StripChartProps {
   readonly height?: number;
   readonly top?: number;
   readonly topRight?: number;
-  readonly binary?: boolean;
+  readonly binary?: StripOptions["binary"];
+  /** The key says the figures of the moment that is looked at, and not the last ones. */
+  readonly ofMoment?: boolean;
   readonly sync?: string;
   readonly log?: boolean;
   readonly bare?: boolean;
@@ -127,10 +130,14 @@ function draw(
   let seen = true;
   let group: MarkGroup | null = null;
   const write = (columns: Columns = view.columns) => {
-    const index = cursor ?? lastKnown(columns);
+    const moment = latest.current.ofMoment ? view.at : null;
+    const index = cursor ?? placeOf(columns, moment) ?? lastKnown(columns);
     lines.forEach((line, place) => {
       const element = figures.current[place];
-      const text = line.format(index === null ? null : columns[place + 1]?.[index]);
+      const column = columns[place + 1];
+      const value = index === null ? null : column?.[index];
+      // Lines of a race have points at times of their own: what holds is the last one.
+      const text = line.format(latest.current.ofMoment ? heldAt(column, index) : value);
       if (element && element.textContent !== text) element.textContent = text;
     });
     if (empty.current) empty.current.hidden = hasAny(columns);
@@ -195,6 +202,17 @@ function draw(
     () => strip.destroy(),
   ];
   return { stop: () => stops.forEach((stop) => void stop()) };
+}
+
+/** The place of the last point at a moment, if one is looked at. */
+function placeOf([times]: Columns, moment: number | null | undefined): number | null {
+  if (moment === null || moment === undefined) return null;
+  return Math.max(0, Math.min(lowerBound(times, moment), times.length - 1));
+}
+
+/** The last value there is up to a place. */
+function heldAt(column: readonly (number | null)[] | undefined, index: number | null) {
+  return column?.slice(0, (index ?? -1) + 1).findLast((value) => value !== null) ?? null;
 }
 
 function lastKnown(columns: Columns): number | null {
