@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -143,6 +143,7 @@ fn a_watcher_that_reads_too_slowly_is_let_go_of_and_the_log_says_so() {
     // Its connection is not taken for one that has stalled.
     let mut server = large(dir.path(), ", header_timeout: 30 s");
     let mut slow = deaf(&server);
+    let connection = slow.try_clone().unwrap();
     let reading = std::thread::spawn(move || {
         let (mut piece, mut got) = ([0; 2048], 0);
         // Little enough to fall behind, often enough not to count as gone.
@@ -153,6 +154,8 @@ fn a_watcher_that_reads_too_slowly_is_let_go_of_and_the_log_says_so() {
         got
     });
     server.wait_for_line("a watcher of the live stream read too slowly and was dropped");
+    // What is still on its way would take it a minute.
+    connection.shutdown(Shutdown::Both).unwrap();
     assert_eq!(code(&server.get("/api/snapshot")).0, 200);
     assert!(server.stop().0.success());
     assert!(reading.join().unwrap() > 0);

@@ -234,8 +234,8 @@ function JournalPanel({ tick }: { tick: Tick }) {
       <div className="panel-head">
         <h2 id="journal">Journal</h2>
         <span className="fine">
-          {whole(journal.segments)} {journal.segments === 1 ? "segment" : "segments"}, positions {whole(journal.first)} to{" "}
-          {whole(journal.durable)}
+          {whole(journal.segments)} {journal.segments === 1 ? "segment" : "segments"}, positions{" "}
+          {whole(journal.first)} to {whole(journal.durable)}
         </span>
         <Level usage={resources.journal} />
       </div>
