@@ -147,9 +147,11 @@ impl Contender {
 
     /// The controller, ready to begin.
     pub(crate) fn build(&self, bounds: &Bounds) -> anyhow::Result<Box<dyn Controller>> {
+        // A first plan that nobody chose gives way to a backend that takes fewer at once.
+        let most = if self.is_chosen { f64::INFINITY } else { bounds.concurrency_max };
         let plan = Plan {
             batch_size: self.first.size,
-            concurrency: f64::from(self.first.concurrency),
+            concurrency: f64::from(self.first.concurrency).min(most),
             pace: None,
             linger: LINGER,
             epoch: Epoch::default(),

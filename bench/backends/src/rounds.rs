@@ -336,7 +336,9 @@ impl Rounds<'_> {
         self.entries.iter().map(read).collect()
     }
 
-    fn results(self, site: &dyn Site) -> anyhow::Result<Results> {
+    fn results(mut self, site: &dyn Site) -> anyhow::Result<Results> {
+        // Nothing is known yet of those whose turn has not come.
+        self.entries.retain(|entry| !entry.runs.is_empty());
         let traces = self.traces()?;
         let case = &self.options.case;
         let mut results = Results {

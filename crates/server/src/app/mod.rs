@@ -14,6 +14,7 @@ mod sinks;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Origins};
+use crate::config::{self, Config, Loaded, Origins};
 use crate::dead_letters::replay::Replay;
 use crate::dead_letters::{DeadLetters, Limits, reprocess};
 use crate::http::{self, Door};
@@ -122,11 +123,7 @@ impl Server {
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
         let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
         let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
-            .with_recording(arrivals(config, clock)?);
-        let attempts = attempts(config, clock)?;
-        for (lane, recording) in shared.iter().flat_map(|lane| Some((lane, attempts.as_ref()?))) {
-            lane.record(Arc::clone(recording));
-        }
+            .with_recording(record(config, clock, &shared)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -283,21 +280,25 @@ fn hub(
     Ok(beginning.hub())
 }
 
-/// The recording of arrivals that was asked for.
-fn arrivals(config: &Config, clock: Clock) -> Result<Option<Arrivals>, StartError> {
-    let Some(path) = &config.recording.arrivals else { return Ok(None) };
-    let begun = Arrivals::begin(path, config.recording.max_bytes.bytes(), clock.now());
-    let field = "recording.arrivals";
-    begun.map(Some).map_err(|source| StartError::Recording { field, path: path.clone(), source })
-}
-
-/// The recording of attempts that was asked for.
-fn attempts(config: &Config, clock: Clock) -> Result<Option<Arc<Attempts>>, StartError> {
-    let Some(path) = &config.recording.attempts else { return Ok(None) };
-    let begun = Attempts::begin(path, config.recording.max_bytes.bytes(), clock);
-    let field = "recording.attempts";
-    let failed = |source| StartError::Recording { field, path: path.clone(), source };
-    begun.map(|begun| Some(Arc::new(begun))).map_err(failed)
+/// Begins what is to be recorded: attempts by these lanes, and arrivals by whoever accepts them.
+fn record(
+    config: &Config,
+    clock: Clock,
+    lanes: &[Arc<Shared>],
+) -> Result<Option<Arrivals>, StartError> {
+    let config::RecordingConfig { arrivals, attempts, max_bytes } = &config.recording;
+    let failed = |field, path: &Path| {
+        let path = path.to_owned();
+        move |source| StartError::Recording { field, path, source }
+    };
+    if let Some(path) = attempts {
+        let begun = Attempts::begin(path, max_bytes.bytes(), clock);
+        let recording = Arc::new(begun.map_err(failed("recording.attempts", path))?);
+        lanes.iter().for_each(|lane| lane.record(Arc::clone(&recording)));
+    }
+    let Some(path) = arrivals else { return Ok(None) };
+    let begun = Arrivals::begin(path, max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(failed("recording.arrivals", path))
 }
 
 fn letter_limits(config: &Config) -> Limits {
