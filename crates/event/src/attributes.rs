@@ -9,11 +9,14 @@
 //! lost. The numbers of an event never go back, which bounds the search for a free one. Inside a
 //! nested value the text stays as it arrived.
 
+mod build;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::special;
+pub(crate) use build::Prefix;
 
 /// Up to so many names are compared one by one; more are looked up in a set. A hostile event may
 /// have a hundred thousand.

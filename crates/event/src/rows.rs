@@ -101,6 +101,18 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     Ok(())
 }
 
+/// How many bytes the row of an event has.
+pub(crate) const fn length(event: &Event<'_>) -> usize {
+    let body = match event.body {
+        Body::None => 0,
+        Body::Text(text) | Body::Json(text) => text.len(),
+    };
+    let ids =
+        if event.trace_id.is_some() { 16 } else { 0 } + if event.span_id.is_some() { 8 } else { 0 };
+    let short = event.severity_text.len() + event.service.len() + event.class.len();
+    4 + HEAD + ids + short + body + event.attributes.len()
+}
+
 fn short(field: &'static str, text: &str) -> Result<u16, EncodeError> {
     u16::try_from(text.len()).map_err(|_| EncodeError {
         field,
@@ -312,6 +324,7 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&event, &mut bytes).unwrap();
             prop_assert_eq!(row_end(&bytes, 0), Some(bytes.len()));
+            prop_assert_eq!(length(&event), bytes.len());
             let rows = Rows::new(bytes.into(), 1);
             prop_assert_eq!(rows.iter().collect::<Vec<_>>(), vec![event]);
         }

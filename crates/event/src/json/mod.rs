@@ -274,7 +274,7 @@ impl<'r> Run<'r> {
 }
 
 /// The group of the event's lane, with room for what is likely to come.
-fn group_of<'g>(
+pub(crate) fn group_of<'g>(
     groups: &'g mut [ParsedGroup],
     room: &mut usize,
     classes: &[Arc<str>],
@@ -288,7 +288,7 @@ fn group_of<'g>(
     Some(group)
 }
 
-fn store(
+pub(crate) fn store(
     event: &Event<'_>,
     group: Option<&mut ParsedGroup>,
     accepted: &mut u64,

@@ -45,8 +45,13 @@ pub(super) fn digests(
     unix_millis: i64,
 ) -> RequestKey {
     let EventsQuery { partial, class, service } = query;
-    // Each part seeds the next, so that two different lists of parts are not the same bytes.
     let parts = [class.as_bytes(), service.as_bytes(), name(format), &[u8::from(*partial)], body];
+    digests_of(key, &parts, unix_millis)
+}
+
+/// The same of a request that consists of these parts.
+pub(super) fn digests_of(key: &[u8], parts: &[&[u8]], unix_millis: i64) -> RequestKey {
+    // Each part seeds the next, so that two different lists of parts are not the same bytes.
     let body = parts.iter().fold(0, |seed, part| XxHash3_64::oneshot_with_seed(seed, part));
     RequestKey {
         digest: number(&Sha256::digest(key), 16),
