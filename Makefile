@@ -47,8 +47,9 @@ lean: ## Check that the library builds without its async feature, and without to
 	@if $(CARGO) tree -p tidegate --no-default-features --edges normal | grep -w tokio; then \
 	  echo 'the library without `async` must not depend on tokio' >&2; exit 1; fi
 
-gates: needs-tests ## Instructions and allocations an item of the library, which no noise moves
+gates: needs-tests ## Instructions and allocations an item of the library and an event of the server, which no noise moves
 	$(CARGO) test --release -p tidegate-library-bench
+	$(CARGO) test --release -p tidegate-path-bench
 
 minimal: ## Check that the library compiles with the lowest versions it names
 	scripts/library-minimal
@@ -102,8 +103,8 @@ chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FA
 backends: needs-tests ## Controllers against real backends, about 20 minutes; ARGS='--cases …'
 	bench/backends/run $(ARGS)
 
-bench: needs-tests ## Measure the pipeline against its floor; writes bench/RESULTS.md
-	bench/run
+bench: needs-tests ## Measure the pipeline beside its ceilings and a peer; writes bench/RESULTS.md; ARGS='throughput --rounds 1'
+	bench/run $(ARGS)
 
 deny: ## Check licences, sources and duplicates (needs cargo-deny)
 	$(CARGO) deny check

@@ -11,14 +11,12 @@ const HIGH: u64 = 0x8080_8080_8080_8080;
 pub(crate) fn find(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         // In each byte the high bit is set if it is one of them; above the first that is, borrows
-        // may set others, which nobody looks at.
+        // may set others, which nobody looks at. With its second bit turned a quote is the byte
+        // behind the control characters, and nothing else comes below 0x21.
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (ONES * 0x22);
-        let backslash = word ^ (ONES * 0x5c);
-        let found = (word.wrapping_sub(ONES * 0x20) & !word)
-            | (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash);
-        let found = found & HIGH;
+        let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
+        let found = (control_or_quote | backslash) & !word & HIGH;
         if found != 0 {
             let shift = found.trailing_zeros() & !7;
             return Some((at + (shift / 8) as usize, (word >> shift) as u8));

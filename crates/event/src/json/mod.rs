@@ -1,9 +1,10 @@
 //! How does the body of a request become events? In one pass, into rows.
 //!
-//! The body is NDJSON, one JSON document, or plain lines. Each event is read once by
-//! `serde_json`, without a tree in between: members that are fields are taken, all others are
-//! copied as they stand into the text of the attributes, and the row is written. Whatever a sink
-//! would refuse later is decided here, so that no accepted event can fail the batch it is in.
+//! The body is NDJSON, one JSON document, or plain lines. Each event is read once, without a tree
+//! in between, by a scanner of our own or, if it is not ordinary, by `serde_json`: members that are
+//! fields are taken, all others are copied as they stand into the text of the attributes, and the
+//! row is written. Whatever a sink would refuse later is decided here, so that no accepted event can
+//! fail the batch it is in.
 //!
 //! # What becomes of a member
 //!
@@ -38,6 +39,7 @@ mod lines;
 mod object;
 mod quick;
 mod scan;
+mod unescape;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, 'de> {
                 }
                 (Some(alias), _) => {
                     let raw = self.value(&mut map, 1)?;
-                    if alias.field == Field::Attributes && raw.starts_with('{') {
+                    if alias.field == Field::Attributes && raw.as_bytes().first() == Some(&b'{') {
                         // The name was written with escapes: rare enough to read the value twice.
                         let members = Deserializer::from_str(raw).deserialize_map(Members(self));
                         members.map_err(A::Error::custom)?;

@@ -1,7 +1,5 @@
 //! How is one event written as the members of a JSON object?
 
-use std::fmt::Write as _;
-
 use tidegate_event::attributes::escape;
 use tidegate_event::{Body, Event};
 
@@ -29,8 +27,13 @@ pub(super) fn members(event: &Event<'_>, layout: Layout, times: &mut Times, out:
     times.observed.write(event.observed, out);
     out.push('"');
     if event.severity_number > 0 {
-        // Writing to a string cannot fail.
-        let _ = write!(out, ",\"severity_number\":{}", event.severity_number);
+        out.push_str(",\"severity_number\":");
+        // At most 24, says the row; two digits are written of any number.
+        let (tens, ones) = (event.severity_number / 10 % 10, event.severity_number % 10);
+        if tens > 0 {
+            out.push(char::from(b'0' + tens));
+        }
+        out.push(char::from(b'0' + ones));
     }
     text(",\"severity_text\":\"", event.severity_text, out);
     text(",\"service\":\"", event.service, out);
