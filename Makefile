@@ -8,8 +8,9 @@ KILLS ?= 10
 SEED ?= 1
 FAULTS ?= 100
 SECONDS_EACH ?= 60
+MINUTES ?= 30
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz web web-check web-test deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz mutations overload soak web web-check web-test deny clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -79,6 +80,17 @@ chaos: needs-tests ## Everything breaks at random, under load: KILLS=100 SEED=1,
 
 fuzz: ## Run the fuzz targets, some seconds each: SECONDS_EACH=60, ARGS='events rows'
 	fuzz/run $(SECONDS_EACH) $(ARGS)
+
+mutations: needs-tests ## Break the promises one by one; each time a test must fail (about 15 minutes)
+	scripts/mutations $(ARGS)
+
+overload: needs-tests ## Offer a sink ten times what it takes, for a minute
+	TIDEGATE_OVERLOAD_SECONDS=60 TIDEGATE_OVERLOAD_RATE=200000 $(CARGO) test --release \
+	  -p tidegate-cli --test capped -- --nocapture
+
+soak: needs-tests ## Does anything grow? MINUTES=30 at 70 % of capacity; writes docs/soak.svg
+	TIDEGATE_SOAK_SECONDS=$$(( $(MINUTES) * 60 )) TIDEGATE_SOAK_PLOT=$(CURDIR)/docs/soak.svg \
+	  $(CARGO) test --release -p tidegate-cli --test soak -- --nocapture
 
 chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FAULTS=100
 	TIDEGATE_PG_FAULTS=$(FAULTS) $(CARGO) test --release -p tidegate-sinks --all-features \

@@ -248,6 +248,12 @@ fn a_full_journal_tells_producers_when_to_come_back_and_goes_on_by_itself() {
     assert_eq!(refused.retry_after.as_deref(), Some("1"));
     assert!(refused.message().contains("the journal is full"), "{}", refused.message());
     assert_eq!(server.get("/ready").status, 503);
+    // What has no room is not even read, but with a key: it may be a repeat of what is stored.
+    let unreadable = body.replace('{', "[");
+    let unread = server.post(NDJSON, &unreadable);
+    assert_eq!((unread.status, &unread.json()["error"]["code"]), (503, &"journal_full".into()));
+    let keyed = [("content-type", NDJSON), ("idempotency-key", "a")];
+    assert_eq!(server.post_to("/v1/events", &keyed, &unreadable).status, 400);
 
     neighbour.execute_batch("ROLLBACK").unwrap();
     server.wait_for_metrics(|metrics| metrics["lanes"][0]["backlog"] == 0);

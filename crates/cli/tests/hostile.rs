@@ -7,9 +7,10 @@
 mod common;
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use common::{PATIENCE, Server, query};
 
@@ -170,6 +171,76 @@ fn those_who_never_read_never_write_or_vanish_lose_their_place() {
     drop((silent, deaf));
     assert!(server.stop().0.success());
     assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 2);
+}
+
+/// Sends `first`, and then one byte of `drips` after the other for as long as the server lets it;
+/// returns what it said.
+fn drip(server: &Server, first: &str, drips: &str) -> String {
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    // The pace of the drops: nothing is waited for in vain.
+    stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    stream.write_all(first.as_bytes()).unwrap();
+    let (mut said, mut buffer) = (Vec::new(), [0; 1024]);
+    let deadline = Instant::now() + PATIENCE;
+    for byte in drips.bytes().cycle() {
+        assert!(Instant::now() < deadline, "it lets itself be kept for ever");
+        let closed = stream.write_all(&[byte]).is_err();
+        match stream.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => said.extend_from_slice(&buffer[..length]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && !closed => {}
+            Err(_) => break,
+        }
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Slow on purpose: something arrives all the time, and never the whole. The time allowed is for
+/// all of it.
+#[test]
+fn a_head_or_a_body_that_drips_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let server =
+        start(dir.path(), "connections_max: 1, header_timeout: 300 ms, body_timeout: 300 ms");
+    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n";
+    let said = drip(&server, head, "x-more: y\r\n");
+    assert!(statuses(&said).iter().all(|status| *status == "408"), "{said}");
+    let said = drip(&server, &format!("{head}content-length: 1000000\r\n\r\n"), "x");
+    assert_eq!(statuses(&said), ["408"], "{said}");
+    let said = drip(&server, &format!("{head}transfer-encoding: chunked\r\n\r\n"), "1\r\nx\r\n");
+    assert_eq!(statuses(&said), ["408"], "{said}");
+    // The only place is free again.
+    assert_eq!(server.post(NDJSON, "{\"msg\":\"quick\"}").status, 200);
+    assert!(server.stop().0.success());
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 1);
+}
+
+/// Half a connection: the client has ended its side in the middle of a request and waits. Nothing
+/// more can come, so its place is free at once, long before the time allowed is over.
+#[test]
+fn a_connection_that_is_half_closed_in_a_request_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path(), "connections_max: 1, header_timeout: 10 m, body_timeout: 1 h");
+    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\n";
+    for half in [
+        "POST /v1/ev".to_owned(),
+        head.to_owned(),
+        format!("{head}content-length: 50\r\n\r\n{{"),
+        format!("{head}transfer-encoding: chunked\r\n\r\n5\r\nabc"),
+        format!("{head}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(half.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).unwrap();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(!statuses(&said).contains(&"200"), "{half:?}: {said}");
+    }
+    assert_eq!(server.post(NDJSON, "{\"msg\":\"whole\"}").status, 200);
+    assert!(server.stop().0.success());
+    assert_eq!(query::<i64>(dir.path(), "SELECT count(*) FROM events"), 1);
 }
 
 /// Documents that are cheap to send and dear to read: refused, or taken as what they are, and the

@@ -24,6 +24,7 @@ pub mod name;
 pub mod rows;
 pub mod scrub;
 pub mod severity;
+mod special;
 pub mod timestamp;
 
 pub use attributes::Attributes;

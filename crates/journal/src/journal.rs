@@ -21,7 +21,7 @@ use crate::lane::Lane;
 use crate::lanes::{ClassFilter, LaneStart, Lanes};
 use crate::memory::fleeting;
 use crate::notes::Notes;
-use crate::queue::{Pending, Queue};
+use crate::queue::{Pending, Queue, Queued};
 use crate::recovery::{Recovered, failed, recover};
 use crate::report::{Identity, Recovery};
 use crate::settings::Settings;
@@ -179,17 +179,24 @@ impl Journal {
         }
         let frame_bytes = sealed.frame_bytes();
         let (reply, answer) = oneshot::channel();
-        shared.queue.push(Pending { sealed, reply, claim }, |queued| {
-            let counters = &shared.counters;
-            let room = counters.active_room.load(Ordering::Acquire)
-                + counters.pool_room.load(Ordering::Acquire);
-            if queued.bytes as u64 + frame_bytes > room {
-                let bytes = counters.bytes.load(Ordering::Acquire);
-                return Err(AppendError::Full { bytes, max: shared.settings.max_bytes });
-            }
-            Ok(())
-        })?;
+        let admit = |queued: Queued| room(shared, queued, frame_bytes);
+        shared.queue.push(Pending { sealed, reply, claim }, admit)?;
         Ok(Append::waiting(answer))
+    }
+
+    /// Whether a request of about so many bytes would be refused for want of room now: for who
+    /// would rather know before the request is read. It may still be refused later. One of more
+    /// than half a segment is looked at as half of one, so that nothing is refused here that the
+    /// empty journal takes.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`].
+    pub fn look_for_room(&self, bytes: u64) -> Result<(), AppendError> {
+        let shared = self.shared();
+        if shared.is_memory() {
+            return Ok(());
+        }
+        room(shared, shared.queue.queued(), bytes.min(shared.settings.segment_bytes / 2))
     }
 
     /// Registers a lane: from now on nothing is freed that it has not delivered. It goes on from
@@ -317,4 +324,16 @@ fn spawn(shared: &Arc<Shared>, writer: Writer) -> std::io::Result<JoinHandle<()>
     named("journal-keeper").spawn(move || keep(&for_keeper, writer)).inspect_err(|_| {
         shared.queue.refuse_all(AppendError::Closed);
     })
+}
+
+/// Whether so many bytes more have room behind what waits already.
+fn room(shared: &Shared, queued: Queued, more: u64) -> Result<(), AppendError> {
+    let counters = &shared.counters;
+    let room =
+        counters.active_room.load(Ordering::Acquire) + counters.pool_room.load(Ordering::Acquire);
+    if queued.bytes as u64 + more > room {
+        let bytes = counters.bytes.load(Ordering::Acquire);
+        return Err(AppendError::Full { bytes, max: shared.settings.max_bytes });
+    }
+    Ok(())
 }

@@ -87,14 +87,24 @@ impl LaneCursor {
     /// # Errors
     /// [`UnknownPositions`] if the range reaches beyond what is durable; nothing is noted then.
     pub fn delivered(&self, range: Range<Position>) -> Result<(), UnknownPositions> {
+        self.all_delivered(&[range])
+    }
+
+    /// All of these are delivered: what was taken of a batch that was answered item by item. They
+    /// are noted together, so that no crash can part them: of a batch of which a part was noted
+    /// nobody would know how the rest had been cut.
+    ///
+    /// # Errors
+    /// [`UnknownPositions`] if one reaches beyond what is durable; nothing is noted then.
+    pub fn all_delivered(&self, ranges: &[Range<Position>]) -> Result<(), UnknownPositions> {
         let durable = self.shared.synced.load(Ordering::Acquire);
-        if range.end > durable {
-            return Err(UnknownPositions { range, durable });
+        if let Some(range) = ranges.iter().find(|range| range.end > durable) {
+            return Err(UnknownPositions { range: range.clone(), durable });
         }
-        self.pass(std::iter::once(range.clone()));
+        self.pass(ranges.iter().cloned());
         // After the cursor, which the notes may be written from.
         if self.state.noted.load(Ordering::Acquire) {
-            self.shared.notes.done(&self.shared.settings, &self.state.name, &range);
+            self.shared.notes.done(&self.shared.settings, &self.state.name, ranges);
         }
         Ok(())
     }

@@ -78,6 +78,24 @@ async fn deliveries_that_the_cursors_file_does_not_know_come_from_the_notes() {
     drop((journal, next));
 }
 
+/// Of a batch that was answered item by item, all that was taken is noted or nothing is: whenever
+/// the crash comes, the rest is cut as it was, or it is the item that was not taken.
+#[tokio::test]
+async fn what_was_taken_of_a_batch_is_noted_in_one() {
+    for seed in 0..100 {
+        let disk = Disk::default();
+        let (journal, cursor) = open(disk.clone(), SETTINGS, 100).await;
+        begin(&cursor.notes(), &[0..20]).await;
+        cursor.all_delivered(&[0..3, 4..20]).unwrap();
+        // The note is being written by another thread, or is not yet.
+        let (next, cursor) = open(disk.crash(seed), SETTINGS, 0).await;
+        let (left, in_doubt) = (cursor.undelivered_in(0..20), cursor.notes().in_doubt());
+        let whole = (left == [0..20]) && in_doubt == [0..20];
+        assert!(whole || left == [3..4], "{left:?}, and in doubt {in_doubt:?}");
+        drop((journal, next));
+    }
+}
+
 #[tokio::test]
 async fn with_durability_memory_notes_are_kept_while_the_journal_is_open() {
     let settings = Settings { durability: Durability::Memory, ..SETTINGS };

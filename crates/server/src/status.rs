@@ -52,7 +52,7 @@ impl Status {
                 "the journal refuses requests: it holds {bytes} of {max} bytes until a sink delivers"
             ));
         }
-        troubles.extend(self.door.held_back().map(|held| {
+        troubles.extend(self.door.held().map(|held| {
             let (sink, bytes, max) = (held.sink, held.bytes, held.bytes_max);
             format!("requests are refused: sink `{sink}` holds {bytes} of its {max} bytes of the journal")
         }));

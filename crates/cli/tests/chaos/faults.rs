@@ -27,20 +27,7 @@ impl Log {
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
         for (_, action) in &self.0 {
-            let name = match action {
-                Action::Kill => "server_killed",
-                Action::PostgresKill => "postgres_killed",
-                Action::PostgresRestart => "postgres_restarted",
-                Action::ConnectionsCut => "connections_cut",
-                Action::CutArmed(..) => "connection_cut_at_a_place",
-                Action::PostgresRefuses(true) => "postgres_refuses",
-                Action::ApiScript(_) => "api_script",
-                Action::ApiBodyMax(Some(_)) => "api_413",
-                Action::ApiFlaky(true) => "api_hangs_up",
-                Action::DiskFull(true) => "disk_full",
-                Action::Clock(_) => "clock_stepped",
-                _ => continue,
-            };
+            let Some(name) = action.fault() else { continue };
             *counts.entry(name).or_default() += 1;
         }
         for (_, action) in &self.0 {

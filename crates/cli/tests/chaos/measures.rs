@@ -12,6 +12,9 @@ use crate::faults::{Log, agent, metrics};
 use crate::schedule::Action;
 use crate::supervisor::Life;
 
+/// What we aim at: a recovery that took longer is looked at.
+const AIM: Duration = Duration::from_secs(5);
+
 /// When the deliveries to a sink were seen to have moved.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -110,6 +113,55 @@ fn waits(from: impl Iterator<Item = Instant>, to: &[Instant]) -> Vec<f64> {
     waits
 }
 
+/// How long PostgreSQL took to be delivered to again, once nothing stood in the way any more: not
+/// the server's own death, no further outage, no full disk. Of each outage, from the last of these
+/// to the first delivery. Those over the bound come with what had been done meanwhile.
+fn undisturbed(
+    lives: &[Life],
+    log: &Log,
+    back: &[Instant],
+    delivered: &[Instant],
+) -> (Vec<f64>, Vec<Value>) {
+    let ups = lives.iter().filter_map(|life| life.up);
+    let ends = log.0.iter().filter(|(_, action)| {
+        matches!(
+            action,
+            Action::DiskFull(false) | Action::ConnectionsCut | Action::PostgresRefuses(false)
+        )
+    });
+    let clear: Vec<_> = ups.chain(back.iter().copied()).chain(ends.map(|(at, _)| *at)).collect();
+    let (mut waits, mut slow) = (Vec::new(), Vec::new());
+    for from in back {
+        let Some(until) = delivered.iter().find(|at| *at > from) else { continue };
+        let last = clear.iter().filter(|at| *at < until).max().map_or(*from, |at| *at);
+        waits.push((*until - last).as_secs_f64());
+        let whole = *until - *from;
+        if whole > AIM {
+            let meanwhile = log.0.iter().filter(|(at, _)| from <= at && at < until);
+            let after = |at: &Instant| (*at - *from).as_secs_f64().round();
+            let said: Vec<_> = meanwhile
+                .map(|(at, action)| format!("{} s: {}", after(at), action.name()))
+                .collect();
+            slow.push(json!({ "seconds": whole.as_secs_f64().round(), "meanwhile": said }));
+        }
+    }
+    waits.sort_by(f64::total_cmp);
+    (waits, slow)
+}
+
+/// The same from the last of these, or of what else was in the way until `clear`, before the first
+/// of those behind it.
+fn waits_undisturbed(from: &[Instant], clear: &[Instant], to: &[Instant]) -> Vec<f64> {
+    let wait = |at: &Instant| {
+        let until = to.iter().find(|to| *to > at)?;
+        let last = from.iter().chain(clear).filter(|other| *other < until).max()?;
+        Some((*until - *last).as_secs_f64())
+    };
+    let mut waits: Vec<f64> = from.iter().filter_map(wait).collect();
+    waits.sort_by(f64::total_cmp);
+    waits
+}
+
 fn summary(waits: &[f64]) -> Value {
     let at = |share: f64| waits.get(((waits.len() as f64 - 1.0) * share).round() as usize);
     let round = |value: Option<&f64>| value.map(|value| (value * 1000.0).round() / 1000.0);
@@ -124,11 +176,13 @@ pub fn figures(
     seen: &Seen,
 ) -> Value {
     let (seconds, worked) = availability(lives, log, &answers.acknowledged);
-    let killed = lives.iter().filter(|life| life.killed).filter_map(|life| life.ended);
+    let killed: Vec<_> =
+        lives.iter().filter(|life| life.killed).filter_map(|life| life.ended).collect();
     let when = |wanted: fn(&Action) -> bool| {
         log.0.iter().filter(move |(_, action)| wanted(action)).map(|(at, _)| *at)
     };
-    let disk = when(|action| matches!(action, Action::DiskFull(false)));
+    let disk: Vec<_> = when(|action| matches!(action, Action::DiskFull(false))).collect();
+    let (calm, slow) = undisturbed(lives, log, postgres_back, &seen.postgres);
     // The last one was asked to end.
     let others = lives.iter().rev().skip(1).filter(|life| !life.killed);
     let mut last_words: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
@@ -143,9 +197,13 @@ pub fn figures(
             "errors": answers.errors,
             "error_rate": answers.errors as f64 / answers.requests.max(1) as f64 },
         "recovery_seconds": {
-            "kill_to_first_ack": summary(&waits(killed, &answers.acknowledged)),
+            "kill_to_first_ack": summary(&waits(killed.iter().copied(), &answers.acknowledged)),
+            "last_kill_and_room_to_first_ack":
+                summary(&waits_undisturbed(&killed, &disk, &answers.acknowledged)),
             "postgres_back_to_first_delivery": summary(&waits(postgres_back.iter().copied(), &seen.postgres)),
-            "disk_has_room_to_first_ack": summary(&waits(disk, &answers.acknowledged)),
+            "postgres_and_server_up_to_first_delivery": summary(&calm),
+            "postgres_slow": slow,
+            "disk_has_room_to_first_ack": summary(&waits(disk.into_iter(), &answers.acknowledged)),
         },
         "ended_by_themselves": last_words,
         "memory_mib_max": (seen.memory_bytes_max / f64::from(1 << 20)).round(),

@@ -25,6 +25,36 @@ pub enum Action {
     Clock(i64),
 }
 
+impl Action {
+    /// The fault that it is; nothing if it only ends one.
+    pub const fn fault(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Kill => "server_killed",
+            Self::PostgresKill => "postgres_killed",
+            Self::PostgresRestart => "postgres_restarted",
+            Self::ConnectionsCut => "connections_cut",
+            Self::CutArmed(..) => "connection_cut_at_a_place",
+            Self::PostgresRefuses(true) => "postgres_refuses",
+            Self::ApiScript(_) => "api_script",
+            Self::ApiBodyMax(Some(_)) => "api_413",
+            Self::ApiFlaky(true) => "api_hangs_up",
+            Self::DiskFull(true) => "disk_full",
+            Self::Clock(_) => "clock_stepped",
+            _ => return None,
+        })
+    }
+
+    /// A name for it, if it is no fault but the end of one.
+    pub const fn name(&self) -> &'static str {
+        match (self.fault(), self) {
+            (Some(fault), _) => fault,
+            (None, Self::PostgresStart) => "postgres_started",
+            (None, Self::DiskFull(_)) => "disk_has_room",
+            (None, _) => "mended",
+        }
+    }
+}
+
 /// An action and its time from the start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

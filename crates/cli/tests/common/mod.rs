@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::disallowed_methods, reason = "a test that hangs must end by the clock")]
 
+pub mod paced;
 pub mod producers;
 
 use std::io::{BufRead, BufReader, Read};
@@ -74,6 +75,11 @@ impl Server {
     pub fn at_loopback(mut self) -> Self {
         self.address.set_ip([127, 0, 0, 1].into());
         self
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn address(&self) -> SocketAddr {

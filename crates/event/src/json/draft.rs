@@ -69,6 +69,8 @@ pub(super) struct Draft<'de> {
     body: Slot<'de, ()>,
     trace_id: Slot<'de, [u8; 16]>,
     span_id: Slot<'de, [u8; 8]>,
+    /// The attributes as they stand in the text; none if they are in the scratch.
+    pub(super) attributes: Option<&'de str>,
 }
 
 impl<'de> Draft<'de> {
@@ -157,7 +159,7 @@ impl<'de> Draft<'de> {
             },
             trace_id: self.trace_id.as_ref().map(|claim| claim.value),
             span_id: self.span_id.as_ref().map(|claim| claim.value),
-            attributes: scratch.attributes.finish(),
+            attributes: self.attributes.unwrap_or_else(|| scratch.attributes.finish()),
         }
     }
 }

@@ -36,6 +36,8 @@ mod draft;
 mod error;
 mod lines;
 mod object;
+mod quick;
+mod scan;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -191,23 +191,25 @@ impl Notes {
         Ok(Some(answered))
     }
 
-    /// These positions of a lane are delivered.
+    /// These positions of a lane are delivered: one record, or none, says so of all of them.
     pub(crate) fn done(
         &self,
         settings: &crate::Settings,
         name: &Arc<str>,
-        range: &Range<Position>,
+        ranges: &[Range<Position>],
     ) {
         let mut inner = lock(&self.inner);
         let lane = inner.lane(name);
-        lane.open.close(range);
-        lane.durable.close(range);
+        for range in ranges {
+            lane.open.close(range);
+            lane.durable.close(range);
+        }
         let number = lane.number;
         // Without a thread there is no file yet that could say otherwise of this opening.
         if inner.thread.is_none() {
             return;
         }
-        inner.pending.done(number, range);
+        ranges.iter().for_each(|range| inner.pending.done(number, range));
         inner.bound(settings.notes_bytes);
         drop(inner);
         self.wake.notify_one();

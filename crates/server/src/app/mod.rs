@@ -35,7 +35,7 @@ use crate::lane::error::LaneError;
 use crate::lane::outage::Outage;
 use crate::lane::shared::Shared;
 use crate::live;
-use crate::recording::Recording;
+use crate::recording::{Arrivals, Attempts};
 use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
@@ -127,7 +127,11 @@ impl Server {
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
         let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
         let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
-            .with_recording(recording(config, clock)?);
+            .with_recording(arrivals(config, clock)?);
+        let attempts = attempts(config, clock)?;
+        for (lane, recording) in shared.iter().flat_map(|lane| Some((lane, attempts.as_ref()?))) {
+            lane.record(Arc::clone(recording));
+        }
         let status = Arc::new(Status {
             clock,
             journal,
@@ -226,6 +230,7 @@ impl Server {
         if let Some(recording) = &self.status.door.recording {
             recording.finish();
         }
+        self.status.lanes.iter().for_each(|lane| lane.finish_recording());
         self.sampler.abort();
         self.shares.abort();
         self.watch.abort();
@@ -292,10 +297,20 @@ fn connection_limits(config: &Config) -> listener::Limits {
 }
 
 /// The recording of arrivals that was asked for.
-fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
+fn arrivals(config: &Config, clock: Clock) -> Result<Option<Arrivals>, StartError> {
     let Some(path) = &config.recording.arrivals else { return Ok(None) };
-    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
-    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
+    let begun = Arrivals::begin(path, config.recording.max_bytes.bytes(), clock.now());
+    let field = "recording.arrivals";
+    begun.map(Some).map_err(|source| StartError::Recording { field, path: path.clone(), source })
+}
+
+/// The recording of attempts that was asked for.
+fn attempts(config: &Config, clock: Clock) -> Result<Option<Arc<Attempts>>, StartError> {
+    let Some(path) = &config.recording.attempts else { return Ok(None) };
+    let begun = Attempts::begin(path, config.recording.max_bytes.bytes(), clock);
+    let field = "recording.attempts";
+    let failed = |source| StartError::Recording { field, path: path.clone(), source };
+    begun.map(|begun| Some(Arc::new(begun))).map_err(failed)
 }
 
 fn letter_limits(config: &Config) -> Limits {

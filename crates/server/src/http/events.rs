@@ -20,7 +20,7 @@ use tidegate_journal::{Claimed, Group, RequestKey};
 
 use super::decode::{Encoding, unpack};
 use super::refusal::{Listed, Refusal, listed};
-use super::{Door, Held, body, repeat};
+use super::{Door, body, repeat};
 
 /// Bodies from this size on are unpacked and parsed where blocking is allowed.
 const BLOCKING_BYTES: usize = 256 * 1024;
@@ -109,6 +109,11 @@ async fn take(
         body::receive(headers, body, settings.body_bytes_max, settings.body_timeout, &mut lease)
             .await?;
     door.counts.bytes.fetch_add(body.len() as u64, Ordering::Relaxed);
+    // What cannot be stored is not read either: over the bound, refusing must be the cheapest thing
+    // to do. One with a key may have been stored already, which only its reading shows.
+    if key.is_none() {
+        door.has_room(body.len())?;
+    }
 
     let parse = || {
         let max = settings.unpacked_bytes_max;
@@ -192,9 +197,7 @@ async fn append(door: &Door, key: Option<RequestKey>, groups: Vec<Group>) -> Res
             Claimed::OtherBody => return Err(Refusal::KeyTaken),
         },
     };
-    if let Some(Held { sink, bytes, bytes_max }) = door.held_back() {
-        return Err(Refusal::Held { sink, bytes, bytes_max });
-    }
+    door.held_back()?;
     let appending = match claim {
         None => door.journal.append(groups),
         Some(claim) => door.journal.append_claimed(claim, groups),

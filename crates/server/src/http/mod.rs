@@ -31,7 +31,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
@@ -40,7 +40,7 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::recording::Recording;
+use crate::recording::Arrivals;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
@@ -85,7 +85,7 @@ pub(crate) struct Door {
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
     /// What arrives is counted here, if that was asked for.
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recording: Option<Arrivals>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -124,7 +124,7 @@ impl Door {
     }
 
     /// The same, and counts what arrives.
-    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+    pub(crate) fn with_recording(self, recording: Option<Arrivals>) -> Self {
         Self { recording, ..self }
     }
 
@@ -140,8 +140,25 @@ impl Door {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
+    /// Refuses a request while a sink holds back producers.
+    fn held_back(&self) -> Result<(), Refusal> {
+        match self.held() {
+            None => Ok(()),
+            Some(Held { sink, bytes, bytes_max }) => Err(Refusal::Held { sink, bytes, bytes_max }),
+        }
+    }
+
+    /// Refuses a request of about so many bytes, if it would be refused anyway.
+    fn has_room(&self, bytes: usize) -> Result<(), Refusal> {
+        self.held_back()?;
+        self.journal
+            .look_for_room(bytes as u64)
+            .inspect_err(|error| self.journal_refused(error))?;
+        Ok(())
+    }
+
     /// Because of which sink requests are refused now.
-    pub(crate) fn held_back(&self) -> Option<Held> {
+    pub(crate) fn held(&self) -> Option<Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -238,8 +255,10 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/v1/events", post(events::post))
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), |State(door), request, next| {
+            origin::check_events(door, request, next)
+        }))
         .with_state(door);
-    // Events are taken from whoever may send them; what else does something is for our own pages.
     let known = token.clone();
     let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
         origin::check(known.clone(), request, next)

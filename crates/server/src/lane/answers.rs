@@ -262,9 +262,7 @@ impl Lane {
             list.iter().map(|failure: &&tidegate_sinks::ItemFailure| failure.position).collect()
         };
         let (later, gone) = (of(&later), of(&never).into_iter().chain(of(&later)).collect());
-        for range in cut::without(&parcel.batch.range, &gone) {
-            self.note(range)?;
-        }
+        self.note_all(&cut::without(&parcel.batch.range, &gone))?;
         let mut parts = Vec::new();
         for item in never {
             let Some(batch) = cut::only(&parcel.batch, &[item.position].into()) else { continue };

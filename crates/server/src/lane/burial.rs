@@ -3,7 +3,11 @@
 //!
 //! After a crash between the first two the item would be sent again although there is a letter. So
 //! a lane that reads the sink's record reads the letters too, and goes on with the second step.
+//!
+//! A sink without a record knows a repeat by its key, and a batch without the item would have
+//! another one: if the batch is in doubt, the item is sent again with it, and given up again.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -97,7 +101,11 @@ impl Lane {
     /// Goes on with positions whose letters are kept and that the sink has not heard of.
     pub(super) fn settle_kept(&mut self, kept: Vec<Position>) -> Result<(), LaneError> {
         let mut ranges: Vec<Range<Position>> = Vec::new();
+        let repeated = self.repeated_whole(&kept);
         for position in kept {
+            if repeated.iter().any(|batch| batch.contains(&position)) {
+                continue;
+            }
             if self.cursor.undelivered_in(position..position + 1).is_empty() {
                 continue;
             }
@@ -118,6 +126,18 @@ impl Lane {
             self.open_case(self.shared.clock.now(), [part].into());
         }
         Ok(())
+    }
+
+    /// Batches in doubt of which there is more to deliver than items with kept letters.
+    fn repeated_whole(&self, kept: &[Position]) -> Vec<Range<Position>> {
+        let Some(notes) = &self.course.notes else { return Vec::new() };
+        let kept: BTreeSet<_> = kept.iter().copied().collect();
+        let mut batches = notes.in_doubt();
+        batches.retain(|batch| {
+            let mut undelivered = self.cursor.undelivered_in(batch.clone()).into_iter().flatten();
+            kept.range(batch.clone()).next().is_some() && !undelivered.all(|at| kept.contains(&at))
+        });
+        batches
     }
 
     /// Remembers what was tried with positions that are about to be read anew.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tidegate::Moment;
-use tidegate::breaker::Verdict;
+use tidegate::breaker::{Phase, Verdict};
 use tidegate_event::{Position, Rows};
 use tidegate_journal::{Frame, ReadError, UnknownPositions};
 use tidegate_sinks::DeliveryFailure;
@@ -52,10 +52,17 @@ impl Lane {
                     DeliveryFailure::Retry(format!("no answer within {timeout:?}"))
                 }
             };
-            let random = self.failing.outage.roll();
-            let wait = self.failing.policy.backoff.wait(self.refusals + 1, None, random);
+            let now = self.shared.clock.now();
+            let wait = match self.failing.outage.phase(now) {
+                // The breaker alone owns an outage: a wait of the lane's own would outlast it.
+                Phase::Open { until } => until.since(now),
+                _ => {
+                    let random = self.failing.outage.roll();
+                    self.failing.policy.backoff.wait(self.refusals + 1, None, random)
+                }
+            };
             self.tell_refusal(&failure, wait);
-            self.ask_at = Some(self.shared.clock.now() + wait);
+            self.ask_at = Some(now + wait);
             let (why, attempts) = (failure.to_string(), self.refusals);
             let state = State::Retrying { why, attempts };
             self.shared.set_state(if self.detached { State::Detached } else { state });
@@ -217,9 +224,14 @@ impl Lane {
 
     /// Tells the journal what is delivered.
     pub(super) fn note(&self, range: Range<Position>) -> Result<(), LaneError> {
+        self.note_all(&[range])
+    }
+
+    /// Tells the journal, in one, that all of these are.
+    pub(super) fn note_all(&self, ranges: &[Range<Position>]) -> Result<(), LaneError> {
         let lane = Arc::clone(&self.shared.lane);
         self.cursor
-            .delivered(range)
+            .all_delivered(ranges)
             .map_err(|unknown| LaneError::Journal { lane, why: unknown.to_string() })
     }
 }

@@ -3,18 +3,23 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
+use tidegate::breaker::{self, Breaker};
+use tidegate::retry::{Backoff, Budget};
 use tidegate::{Bounds as PlanBounds, ControllerSettings, Engine, Epoch, Outcome, Plan};
 use tidegate_event::{Body, Event, rows};
 use tidegate_journal::{ClassFilter, Durability, FileStorage, Group, Journal, LaneStart, Settings};
 use tidegate_sinks::{
-    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, Limits, OpenError, Origin,
+    Batch, BoxFuture, Delivery, DeliveryFailure, Guarantee, ItemFailure, Limits, OpenError, Origin,
 };
 
 use super::tests::{PATIENCE, ROOM, failing, journal};
 use super::*;
 use crate::clock::Clock;
+use crate::dead_letters::letter::Kind;
+use crate::dead_letters::{Letter, Why};
 use crate::route::{Check, Field, Test};
 
 /// What the sink does with an attempt.
@@ -24,6 +29,8 @@ enum Answer {
     Busy,
     /// It takes the batch and never answers.
     Silent,
+    /// It takes all but the item at this position.
+    Refuses(Position),
 }
 
 /// Remembers every attempt, and answers the first ones by a script.
@@ -33,13 +40,15 @@ struct Api {
     takes: Option<Position>,
     attempts: watch::Sender<Vec<Batch>>,
     rest: Mutex<Answer>,
+    /// Whether it cannot be asked anything.
+    is_away: AtomicBool,
 }
 
 impl Api {
     fn new(script: &[Answer], rest: Answer) -> Arc<Self> {
         let script = Mutex::new(script.iter().rev().copied().collect());
         let (attempts, rest) = (watch::Sender::default(), Mutex::new(rest));
-        Arc::new(Self { script, takes: None, attempts, rest })
+        Arc::new(Self { script, takes: None, attempts, rest, is_away: AtomicBool::new(false) })
     }
 
     fn ranges(&self) -> Vec<Range<Position>> {
@@ -85,19 +94,28 @@ impl Sink for Api {
         _lane: &'a str,
         _above: Position,
     ) -> BoxFuture<'a, Result<Vec<Range<Position>>, DeliveryFailure>> {
-        Box::pin(async { Ok(Vec::new()) })
+        let away = self.is_away.load(Ordering::Relaxed);
+        let answer = if away { Err(DeliveryFailure::Retry("away".into())) } else { Ok(Vec::new()) };
+        Box::pin(async { answer })
     }
 
     fn deliver(&self, batch: Batch) -> BoxFuture<'_, Delivery> {
         let scripted = self.script.lock().unwrap().pop();
         let takes = (self.takes == Some(batch.range.start)).then_some(Answer::Ok);
         let answer = takes.or(scripted).unwrap_or(*self.rest.lock().unwrap());
+        let items = batch.items();
         self.attempts.send_modify(|attempts| attempts.push(batch));
         Box::pin(async move {
             let (outcome, failure) = match answer {
                 Answer::Ok => (Outcome::Ok, None),
                 Answer::Busy => (Outcome::Overloaded, Some(DeliveryFailure::Retry("busy".into()))),
                 Answer::Silent => std::future::pending().await,
+                Answer::Refuses(position) => {
+                    let why = "no".into();
+                    let item = ItemFailure { position, retryable: false, why };
+                    let outcome = Outcome::Partial { delivered: u32::try_from(items).unwrap() - 1 };
+                    (outcome, Some(DeliveryFailure::Items(vec![item])))
+                }
             };
             Delivery { outcome, failure, feedback: None, retry_after: None }
         })
@@ -118,6 +136,16 @@ struct Bench {
 }
 
 fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) -> Bench {
+    bench_with(journal, sink, batch_size, concurrency, &DeadLetters::in_memory(ROOM))
+}
+
+fn bench_with(
+    journal: &Journal,
+    sink: &Arc<Api>,
+    batch_size: u32,
+    concurrency: f64,
+    letters: &DeadLetters,
+) -> Bench {
     let plan = Plan {
         batch_size,
         concurrency,
@@ -139,8 +167,7 @@ fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) 
     let signals =
         Signals { drain: drain.subscribe(), host: host.subscribe(), detach: detach.subscribe() };
     let sink: Arc<dyn Sink> = Arc::<Api>::clone(sink);
-    let letters = DeadLetters::in_memory(ROOM);
-    let failing = failing(journal, &letters, Policy::default());
+    let failing = failing(journal, letters, Policy::default());
     let lane = Lane::new(Arc::clone(&shared), sink, bounds, lane.split(), signals, failing);
     Bench { lane, shared, drain, detach, _host: host }
 }
@@ -226,6 +253,91 @@ async fn a_batch_in_doubt_of_which_the_sink_gets_nothing_any_more_is_done() {
     assert_eq!(cursor.low_water(), 10);
     assert_eq!(sink.came().into_keys().collect::<Vec<_>>(), [0, 7]);
     journal.close().await.unwrap();
+}
+
+/// The backend knows a repeat by its key, which a batch without one of its items would not have. So
+/// a crash between the letter of an item and the note that the others were taken costs a repeat, and
+/// brings nothing twice.
+#[tokio::test]
+async fn a_batch_in_doubt_is_repeated_whole_though_an_item_of_it_was_given_up() {
+    // An item among others, and one that was alone in its batch.
+    let cases: [(u32, Position, Vec<Range<Position>>); 2] =
+        [(10, 3, std::iter::once(0..10).collect()), (1, 0, (1..10).map(|at| at..at + 1).collect())];
+    for (batch_size, given_up, repeated) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let first = journal(dir.path(), &[(10, "")]).await;
+        let sink = Api::new(&[], Answer::Silent);
+        let Bench { lane, .. } = bench(&first, &sink, batch_size, 1.0);
+        let running = tokio::spawn(lane.run());
+        sink.attempted(1).await;
+        running.abort();
+        let _ = running.await;
+        first.close().await.unwrap();
+        drop(first);
+
+        let second = reopened(dir.path());
+        let letters = DeadLetters::in_memory(ROOM);
+        letters.keep(vec![letter(&second, given_up)]).await.unwrap();
+        let script: &[_] = if batch_size == 1 { &[] } else { &[Answer::Refuses(given_up)] };
+        let sink = Api::new(script, Answer::Ok);
+        let Bench { lane, drain, .. } = bench_with(&second, &sink, batch_size, 1.0, &letters);
+        drain.send_replace(true);
+        ends(lane).await;
+        assert_eq!(sink.ranges(), repeated);
+        let positions: Vec<_> = repeated.into_iter().flatten().collect();
+        assert_eq!(sink.came().into_keys().collect::<Vec<_>>(), positions);
+        assert_eq!(second.stats().lanes[0].low_water, 10);
+        second.close().await.unwrap();
+    }
+}
+
+/// The breaker alone owns an outage: who asks a sink that is away waits as long as that says, and no
+/// longer, whatever the lane's own waits are.
+#[tokio::test]
+async fn a_lane_asks_again_when_the_breaker_lets_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(dir.path(), &[(10, "")]).await;
+    let sink = Api::new(&[], Answer::Ok);
+    sink.is_away.store(true, Ordering::Relaxed);
+    let Bench { mut lane, drain, .. } = bench(&journal, &sink, 10, 1.0);
+    let (hour, open) = (Duration::from_secs(3600), Duration::from_millis(20));
+    lane.failing.policy.backoff = Backoff::new(hour, hour).unwrap();
+    let settings =
+        breaker::Settings { failures: 1, open, open_max: open, ..breaker::Settings::default() };
+    let breaker = Breaker::new(settings).unwrap();
+    let outage = Arc::new(Outage::new("api".into(), breaker, Budget::default(), 1));
+    lane.changes = outage.changes();
+    lane.failing.outage = Arc::clone(&outage);
+    let clock = lane.shared.clock;
+    let running = tokio::spawn(lane.run());
+    let opened = async {
+        while outage.seen(clock.now()).opened < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, opened).await.unwrap();
+    sink.is_away.store(false, Ordering::Relaxed);
+    sink.attempted(1).await;
+    drain.send_replace(true);
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    assert_eq!(sink.came(), (0..10).map(|at| (at, 1)).collect());
+    journal.close().await.unwrap();
+}
+
+fn letter(journal: &Journal, position: Position) -> Letter {
+    let (kind, outcome) = (Kind::Refused, Outcome::Rejected);
+    let mut row = Vec::new();
+    rows::encode(&Event::default(), &mut row).unwrap();
+    Letter {
+        journal: journal.identity().id,
+        position,
+        sink: "api".into(),
+        lane: "default".into(),
+        why: Why { kind, outcome, reason: "no".into(), at: 0 },
+        attempts: 1,
+        first_at: 0,
+        row: row.into(),
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! How is one request answered?
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,6 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use super::behaviour::{Answers, Behaviour, Deed, Dice, Poison, Rate, Reply, Service};
@@ -34,20 +33,25 @@ struct State {
     dice: Dice,
     /// Tokens that are left, and when they were counted.
     tokens: Option<(f64, Instant)>,
-    workers: Arc<Semaphore>,
+    /// When each of the workers is free again.
+    free_at: Vec<Instant>,
     /// Answers that were given, by key.
     answered: BTreeMap<String, Reply>,
+    /// Keys of requests that are being worked on.
+    working: BTreeSet<String>,
 }
 
 impl State {
     fn new(behaviour: Behaviour) -> Self {
         let workers = behaviour.service.map_or(0, |service| service.workers as usize);
+        let free_at = vec![now(); workers];
         Self {
             script: VecDeque::new(),
             dice: Dice::new(behaviour.random.as_ref().map_or(0, |random| random.seed)),
             tokens: None,
-            workers: Arc::new(Semaphore::new(workers)),
+            free_at,
             answered: BTreeMap::new(),
+            working: BTreeSet::new(),
             behaviour,
         }
     }
@@ -65,7 +69,8 @@ impl Server {
     pub(super) fn behave(&self, behaviour: Behaviour) {
         let mut state = self.state();
         let answered = std::mem::take(&mut state.answered);
-        *state = State { answered, ..State::new(behaviour) };
+        let working = std::mem::take(&mut state.working);
+        *state = State { answered, working, ..State::new(behaviour) };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -95,12 +100,24 @@ impl Server {
         if is_there { Ok(()) } else { Err(missing) }
     }
 
-    /// Works on a request of so many items, once a worker is free.
+    /// Works on a request of so many items, once a worker is free: requests are worked on in the
+    /// order in which they came. Each worker has a timetable, and the next request begins when the
+    /// one before was due: a timer that rings late delays one answer, and takes nothing from the
+    /// rate.
     async fn work(&self, service: Service, items: u64) {
-        let workers = Arc::clone(&self.state().workers);
-        let _worker = workers.acquire_owned().await;
+        match self.due(service, items) {
+            Some(due) => tokio::time::sleep_until(due.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// When a request that is there now will have been worked on; `None` without a worker.
+    fn due(&self, service: Service, items: u64) -> Option<Instant> {
         let items = u32::try_from(items).unwrap_or(u32::MAX);
-        tokio::time::sleep(service.base + service.per_item * items).await;
+        let mut state = self.state();
+        let first = state.free_at.iter_mut().min()?;
+        *first = now().max(*first) + service.base + service.per_item * items;
+        Some(*first)
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<ReplyBody>, Dropped> {
@@ -147,6 +164,12 @@ impl Server {
         response(reply, is_cut)
     }
 
+    /// Begins to work on the request with this key, unless that is being done.
+    fn begin<'s>(&'s self, key: &'s str) -> Option<Working<'s>> {
+        let is_new = self.state().working.insert(key.to_owned());
+        is_new.then_some(Working { server: self, key })
+    }
+
     /// What becomes of a request, and whether its answer is cut.
     async fn act(
         &self,
@@ -157,6 +180,16 @@ impl Server {
         bytes: u64,
     ) -> Result<(Reply, bool), Dropped> {
         let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
+        let takes = !matches!(deed, Deed::Refuse(_) | Deed::Bar(_) | Deed::Drop | Deed::Hang);
+        let _working = if behaviour.honours_keys && takes {
+            let Some(working) = self.begin(key) else {
+                // Nor does it say anything else of what it may be about to take.
+                return Ok((Reply::status(409), false));
+            };
+            Some(working)
+        } else {
+            None
+        };
         match &deed {
             // Who looks at keys does not refuse what it has taken.
             Deed::Refuse(_) if known.is_some() => {}
@@ -183,8 +216,6 @@ impl Server {
         if let Some(service) = behaviour.service {
             self.work(service, items.len() as u64).await;
         }
-        // Asked again: while this one waited, its repeat may have come and been taken.
-        let known = self.state().answered.get(key).cloned().filter(|_| behaviour.honours_keys);
         let reply = known.unwrap_or_else(|| self.take(behaviour, key, items));
         match deed {
             Deed::TakeAndDrop => Err(Dropped),
@@ -237,6 +268,18 @@ impl Server {
             ledger.item_count += lines;
         });
         Response::new(ReplyBody { rest: None, cut: Cut::Never })
+    }
+}
+
+/// A request that is being worked on, until this is dropped.
+struct Working<'s> {
+    server: &'s Server,
+    key: &'s str,
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.server.state().working.remove(self.key);
     }
 }
 

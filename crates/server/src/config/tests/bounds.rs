@@ -185,6 +185,7 @@ fn every_default_is_the_one_stated() {
             "log.format=text",
             "log.level=info",
             "recording.arrivals=null",
+            "recording.attempts=null",
             "sinks.sqlite.controller.name=joint",
             "sinks.sqlite.journal_share_max=null",
             "sinks.sqlite.on_full=block",

@@ -173,7 +173,7 @@ impl Search {
             self.steps = [FINE, HALF];
         }
         // What small batches say of waiting for each other does not hold for large ones.
-        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.45) {
+        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.25) {
             self.put_off(Axis::Fewer, later);
             let [up, _] = self.steps;
             self.steps = [up, FINE];
@@ -208,7 +208,9 @@ impl Search {
         let ratio = (other.concurrency / base.concurrency).ln();
         let (threshold, doubt) = match axis {
             Axis::More => ((0.25 * ratio).clamp(0.03, 0.06), 1.0),
-            Axis::Fewer => (-0.01, 0.7),
+            // Attempts that wait for each other drown every comparison: then the doubt is the plan's
+            // that makes them wait.
+            Axis::Fewer => (-0.01, if room.spread > NOISY { 0.0 } else { 0.7 }),
             Axis::Smaller => (0.01, 1.0),
             Axis::Larger => (0.0, 0.3),
         };

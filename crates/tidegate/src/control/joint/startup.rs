@@ -1,9 +1,10 @@
 //! How does one get from a guess to the right order of magnitude? Twice the size until that brings
 //! little, then twice the concurrency until that does; and where that brought nothing, half of it.
 //!
-//! The size comes first, because a fixed cost that dominates hides what concurrency does; and it
-//! stops early, where two doublings bring less than half of what they could, because small batches
-//! answer soon: the doublings of concurrency after that cost little time, and the target is far.
+//! The size comes first, because a fixed cost that dominates hides what concurrency does, and because
+//! of two plans with as many items in flight the one with fewer and larger batches is the calmer. It
+//! stops where two doublings bring less than a fifth of what they could, or where the target is no
+//! longer far: the doublings of concurrency after that take the longer, the larger the batches are.
 //! The rest of the way is the size's own.
 
 use super::arm::Arm;
@@ -23,6 +24,8 @@ pub(super) struct Startup {
     partial: f64,
     /// What a doubling of concurrency that was not kept brought, as a logarithm.
     more: Option<f64>,
+    /// How often a measure may still be repeated.
+    repeats: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +35,8 @@ enum Phase {
     /// Doubling the concurrency: the rate before, the concurrency before, and what the doubling
     /// before this one paid, as a logarithm, if there was one.
     Widen(f64, f64, Option<f64>),
+    /// Measuring once more what a doubling is held against, with what the one before it paid.
+    Repeat(Option<f64>),
     /// Halving it, where doubling brought nothing: the rate and the concurrency before.
     Narrow(f64, f64),
 }
@@ -47,6 +52,8 @@ pub(super) enum Next {
     Widen(f64),
     /// Take this concurrency, half of the one before, and go on.
     Narrow(f64),
+    /// The same, because what the one before is held against was disturbed.
+    Repeat(f64),
     /// It is over.
     Done(End),
 }
@@ -63,7 +70,7 @@ pub(super) struct End {
 }
 
 /// Two doublings of the size that bring less than this, as a logarithm, bring little.
-const LITTLE: f64 = 0.5;
+const LITTLE: f64 = 0.25;
 /// A doubling of concurrency that brings this, as a logarithm, is kept.
 const MUCH: f64 = 0.35;
 /// A doubling of concurrency may double the latency: the size grows only while that and as much
@@ -71,12 +78,17 @@ const MUCH: f64 = 0.35;
 const ROOM: f64 = 1.0;
 /// Nearer to what is allowed than this, as a logarithm, a rate tells whether larger batches pay.
 const TOLD: f64 = 2.3;
+/// Batches that take less, in seconds, are mostly at the mercy of the scheduler: what they say of
+/// concurrency is chance.
+const BRIEF: f64 = 0.006;
 /// A rate with this error, as a logarithm, is sure enough.
 const SURE: f64 = 0.08;
 /// So many batches at most, where it is in doubt.
 const MANY: f64 = 48.0;
 /// One that brings this is kept in half.
 const SOME: f64 = 0.12;
+/// So many measures are repeated at most.
+const REPEATS: u32 = 2;
 /// Half as many that bring this more, as a logarithm, are kept: with fewer in flight batches may be
 /// larger. Of one alone more is asked, because nothing overlaps with it.
 const FEWER: f64 = -0.04;
@@ -108,6 +120,7 @@ impl Startup {
             cold: true,
             partial: 0.0,
             more: None,
+            repeats: REPEATS,
         }
     }
 
@@ -121,7 +134,7 @@ impl Startup {
     /// What concurrency to keep if it has to end now.
     pub(super) const fn kept(&self, concurrency: f64) -> f64 {
         match self.phase {
-            Phase::Grow(_) | Phase::Widen(..) => concurrency,
+            Phase::Grow(_) | Phase::Widen(..) | Phase::Repeat(_) => concurrency,
             Phase::Narrow(_, was) => was,
         }
     }
@@ -133,6 +146,7 @@ impl Startup {
         self.partial += 1.0;
         let to = match self.phase {
             Phase::Grow(_) => return None,
+            Phase::Repeat(_) => concurrency,
             Phase::Widen(_, was, _) | Phase::Narrow(_, was) => was,
         };
         let usual = self.partial > 2.0 * concurrency;
@@ -159,7 +173,7 @@ impl Startup {
         let needed = match self.phase {
             _ if tight => round.max(2.0),
             Phase::Grow(_) => round.max(3.0),
-            Phase::Widen(..) | Phase::Narrow(..) => (2.0 * round).max(4.0),
+            Phase::Widen(..) | Phase::Narrow(..) | Phase::Repeat(_) => (2.0 * round).max(4.0),
         };
         // Whole rounds: attempts that left together are answered together.
         if self.arm.batches() < needed || self.arm.batches() % round != 0.0 {
@@ -170,7 +184,7 @@ impl Startup {
         match self.phase {
             Phase::Grow([before, last]) => {
                 // Far below the target noise is all there is to see, and a doubling is harmless.
-                let told = room < TOLD;
+                let told = room < TOLD && answer.ln_allowed - room > BRIEF.ln();
                 let flat = told && before.is_some_and(|b| rate - b + 1.4 * error < LITTLE);
                 let grows = !flat && room > ROOM && !answer.at_bound;
                 // The doubling of concurrency is held against this rate: a few batches more; and one
@@ -186,8 +200,22 @@ impl Startup {
                 }
                 self.widen(rate, answer, None)
             }
+            Phase::Repeat(paid) => {
+                if error > SURE && !tight && self.arm.batches() < 12.0 {
+                    return Next::Go;
+                }
+                self.widen(rate, answer, paid)
+            }
             Phase::Widen(before, was, paid) => {
                 let gain = rate - before;
+                // So many times as many deliver at most so many times as much. If it seems more,
+                // something stood still while the ones before were measured.
+                if gain > (c / was).ln() + 2.0 * error && self.repeats > 0 {
+                    self.repeats -= 1;
+                    self.phase = Phase::Repeat(paid);
+                    self.again(was);
+                    return Next::Repeat(was);
+                }
                 let in_doubt = (gain - MUCH).abs() < 2.0 * error + 0.1 && error > SURE / 2.0;
                 if in_doubt && !tight && self.arm.batches() < needed.max(MANY) {
                     return Next::Go;
@@ -253,12 +281,21 @@ mod tests {
 
     /// Plays against a backend of that many cores, 2 ms and 20 µs an item, with 60 ms allowed.
     fn play(cores: f64, most: f64) -> (f64, f64, u32) {
-        let (mut size, mut c, mut startup) = (10.0, 1.0, Startup::new());
+        play_from(1.0, cores, most, None)
+    }
+
+    /// The same from so many in flight on, where the backend stands still once, after that many
+    /// batches, as long as ten of them take.
+    fn play_from(first: f64, cores: f64, most: f64, stalled: Option<u32>) -> (f64, f64, u32) {
+        let (mut size, mut c, mut startup) = (10.0, first, Startup::new());
         let mut now = 0.0;
         for batches in 1..10_000 {
             let slowdown = f64::max(1.0, c / cores);
             let seconds: f64 = (0.002 + 20e-6 * size) * slowdown;
             now += seconds / c;
+            if stalled == Some(batches) {
+                now += 10.0 * seconds;
+            }
             let answer = Answer {
                 items: size,
                 seconds,
@@ -271,7 +308,7 @@ mod tests {
             match startup.push(&answer) {
                 Next::Go => {}
                 Next::Grow => size *= 2.0,
-                Next::Widen(to) | Next::Narrow(to) => c = to,
+                Next::Widen(to) | Next::Narrow(to) | Next::Repeat(to) => c = to,
                 Next::Done(end) => return (size, end.concurrency, batches),
             }
         }
@@ -281,12 +318,20 @@ mod tests {
     #[test]
     fn it_finds_the_order_of_magnitude_in_few_batches() {
         let (size, c, batches) = play(1.0, 64.0);
-        assert!((160.0..=640.0).contains(&size) && c == 1.0, "{size} {c}");
+        assert!((160.0..=1280.0).contains(&size) && c == 1.0, "{size} {c}");
         assert!(batches < 60, "{batches}");
         assert_eq!(play(4.0, 64.0).1, 4.0);
         assert_eq!(play(16.0, 64.0).1, 16.0);
         assert_eq!(play(64.0, 8.0).1, 8.0);
         // Half-way between two doublings it takes half of the last.
         assert_eq!(play(5.5, 64.0).1, 6.0);
+    }
+
+    #[test]
+    fn a_stall_on_the_way_does_not_make_more_in_flight_look_good() {
+        for at in 1..60 {
+            let (_, c, _) = play_from(4.0, 4.0, 64.0, Some(at));
+            assert!((2.0..=5.0).contains(&c), "{c} after a stall at batch {at}");
+        }
     }
 }

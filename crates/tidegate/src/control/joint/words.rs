@@ -48,6 +48,11 @@ pub(super) fn narrowed(to: f64) -> Text {
     format!("trying {to} in flight: half as many, to see whether they do as well").into()
 }
 
+pub(super) fn repeated(to: f64, tried: f64) -> Text {
+    format!("back to {to} in flight: {tried} seemed better than can be, so it had been disturbed")
+        .into()
+}
+
 pub(super) fn started(end: &End, tried: f64) -> Text {
     let to = end.concurrency;
     match (end.more, end.fewer) {
@@ -125,6 +130,10 @@ pub(super) fn found(found: &Found) -> Text {
         (_, true) => format!("about {other_size:.0} items instead of {size:.0}: {said}").into(),
         (_, false) => format!("kept about {size:.0} items: {other_size:.0} was {said}").into(),
     }
+}
+
+pub(super) fn in_vain(from: u32, to: f64) -> Text {
+    format!("back to about {to:.0} items: batches of about {from} took hardly less time").into()
 }
 
 pub(super) fn floor(sample: &Sample, target: Duration, ln_size: f64) -> Text {
