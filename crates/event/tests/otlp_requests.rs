@@ -89,8 +89,8 @@ fn a_record_that_is_too_long_or_too_deep_is_left_out_alone() {
         json!({ "attributes": [{ "key": "a", "value": nested(3) }] }),
     ];
     let parsed = parse(&request(&json!([]), records), &options).unwrap();
-    assert_eq!((parsed.accepted, parsed.rejected.total), (1, 3));
-    let told = "3 rejected; the first is log record 2: nested more than 3 deep: flatten it";
+    assert_eq!((parsed.accepted, parsed.rejected.total), (2, 2));
+    let told = "2 rejected; the first is log record 2: nested more than 3 deep: flatten it";
     assert_eq!(parsed.rejected.to_string(), told);
 
     // Alone it would fit; its resource counts too.
