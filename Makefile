@@ -10,7 +10,7 @@ FAULTS ?= 100
 SECONDS_EACH ?= 60
 MINUTES ?= 30
 
-.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz mutations overload soak web web-check web-test deny clean
+.PHONY: help needs needs-tests check fmt lint unit test e2e doc lean gates minimal demo bench backends library-bench guards kills chaos chaos-postgres fuzz mutations overload soak web web-check web-test deny clean otlp-sdks
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F':.*?## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,17 +35,21 @@ lint: ## Check the lints
 unit: ## Run the unit tests
 	$(CARGO) test --workspace --lib --bins
 
-test: needs-tests fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
+test: needs-tests otlp-sdks fmt lint lean doc gates minimal web-check ## Everything that must pass, with the short forms of long tests
 	$(CARGO) test --workspace --all-features
 	cd web && npm run --silent e2e
+
+otlp-sdks: needs-tests ## Install the OpenTelemetry SDKs that a test exports with, below target/
+	@scripts/otlp-sdks
 
 lean: ## Check that the library builds without its async feature, and without tokio
 	$(CARGO) test -p tidegate --no-default-features
 	@if $(CARGO) tree -p tidegate --no-default-features --edges normal | grep -w tokio; then \
 	  echo 'the library without `async` must not depend on tokio' >&2; exit 1; fi
 
-gates: needs-tests ## Instructions and allocations an item of the library, which no noise moves
+gates: needs-tests ## Instructions and allocations an item of the library and an event of the server, which no noise moves
 	$(CARGO) test --release -p tidegate-library-bench
+	$(CARGO) test --release -p tidegate-path-bench
 
 minimal: ## Check that the library compiles with the lowest versions it names
 	scripts/library-minimal
@@ -99,8 +103,8 @@ chaos-postgres: needs-tests ## Faults of PostgreSQL at random, the long form: FA
 backends: needs-tests ## Controllers against real backends, about 20 minutes; ARGS='--cases …'
 	bench/backends/run $(ARGS)
 
-bench: needs-tests ## Measure the pipeline against its floor; writes bench/RESULTS.md
-	bench/run
+bench: needs-tests ## Measure the pipeline beside its ceilings and a peer; writes bench/RESULTS.md; ARGS='throughput --rounds 1'
+	bench/run $(ARGS)
 
 deny: ## Check licences, sources and duplicates (needs cargo-deny)
 	$(CARGO) deny check

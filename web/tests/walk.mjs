@@ -4,7 +4,7 @@
 //     TIDEGATE_BIN=../target/release/tidegate npm run walk
 
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "@playwright/test";
 
@@ -16,27 +16,6 @@ const MOMENTS = [
   ["neighbour", 15],
   ["after", 24],
 ];
-
-/** The server that the demo has started, and where it listens: the demo says so only at its end. */
-function addressOf(demo) {
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      if (Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) !== demo) continue;
-      const inodes = readdirSync(`/proc/${pid}/fd`).map((fd) =>
-        readlinkSync(`/proc/${pid}/fd/${fd}`),
-      );
-      for (const line of readFileSync(`/proc/${pid}/net/tcp`, "utf8").trim().split("\n").slice(1)) {
-        const fields = line.trim().split(/\s+/);
-        const isListening = fields[3] === "0A" && inodes.includes(`socket:[${fields[9]}]`);
-        if (isListening) return `http://127.0.0.1:${Number.parseInt(fields[1].split(":")[1], 16)}`;
-      }
-    } catch {
-      // A process that has ended meanwhile, or is not ours.
-    }
-  }
-  return null;
-}
 
 mkdirSync(OUT, { recursive: true });
 const browser = await chromium.launch({
@@ -69,7 +48,7 @@ let url = null;
 for await (const line of createInterface({ input: demo.stdout })) {
   const seconds = Number(/^\s*([\d.]+) s /.exec(line)?.[1]);
   if (url === null) {
-    url = addressOf(demo.pid);
+    url = /http:\S+(?=\/ )/.exec(line)?.[0] ?? null;
     if (url) await page.goto(`${url}/?range=2m`);
   }
   if (left[0] && seconds >= left[0][1]) {

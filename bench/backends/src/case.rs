@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use tidegate::Bounds;
 
-use crate::backend::Site;
 use crate::backend::http::Http;
 use crate::backend::postgres::Postgres;
 use crate::backend::sqlite::Sqlite;
+use crate::backend::{Disturb, Site};
+use crate::measure::Wanted;
+use crate::product::{Feed, Product};
 use crate::record::{Latency, Target};
 use crate::source::Source;
 use crate::standin::Service;
@@ -45,6 +47,15 @@ impl Kind {
     }
 }
 
+/// Through what a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Through {
+    /// The library's engine and controllers, with bare attempts of our own
+    Engine,
+    /// `tidegate serve`: its door, its journal and its own sinks
+    Product,
+}
+
 /// What arrives, as it was written and as it was read.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrivals {
@@ -52,13 +63,26 @@ pub(crate) struct Arrivals {
     pub text: String,
     /// As it was read.
     pub source: Source,
+    /// Rates by turns, each for a third: slow, in bursts, more than can be taken.
+    pub turns: Option<[f64; 3]>,
 }
 
 impl std::str::FromStr for Arrivals {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
-        Ok(Self { text: text.to_owned(), source: text.parse()? })
+        let own = text.to_owned();
+        let Some(rates) = text.strip_prefix("turns:") else {
+            return Ok(Self { text: own, source: text.parse()?, turns: None });
+        };
+        let rates: Vec<f64> = rates.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        let [slow, ..] = *rates else { bail!("{text:?} has no rates") };
+        let turns = rates
+            .try_into()
+            .ok()
+            .filter(|rates: &[f64; 3]| rates.iter().all(|rate| (1.0..=1e9).contains(rate)));
+        ensure!(turns.is_some(), "{text:?}: write turns:SLOW,BURSTS,FULL, each 1 to 1e9");
+        Ok(Self { text: own, source: format!("constant:{slow}").parse()?, turns })
     }
 }
 
@@ -71,9 +95,19 @@ pub(crate) struct Case {
     /// Its name in files and tables [default: that of the backend]
     #[arg(long)]
     pub case: Option<String>,
+    /// Through what: the library's engine alone, or the whole server
+    #[arg(long, value_enum, default_value_t = Through::Engine)]
+    pub through: Through,
+    /// The server's program [default: tidegate beside this one]
+    #[arg(long)]
+    pub program: Option<PathBuf>,
+    /// Events that wait in a server's journal when a saturated run begins [default: more than the
+    /// backend can take]
+    #[arg(long)]
+    pub backlog: Option<u64>,
     /// What arrives: saturated, constant:RATE, sine:MEAN,AMPLITUDE,PERIOD_S,
-    /// spikes:BASE,PEAK,EVERY_S,FOR_S, ramp:FROM,TO,OVER_S, burst:LOW,HIGH,HOLD_S or
-    /// then-saturated:RATE,FROM_S
+    /// spikes:BASE,PEAK,EVERY_S,FOR_S, ramp:FROM,TO,OVER_S, burst:LOW,HIGH,HOLD_S,
+    /// then-saturated:RATE,FROM_S, or through the product also turns:SLOW,BURSTS,FULL
     #[arg(long, default_value = "saturated")]
     pub arrivals: Arrivals,
     /// Latency that is allowed, in milliseconds [default: 50 for databases, 100 for HTTP]
@@ -82,10 +116,9 @@ pub(crate) struct Case {
     /// Which latency: of attempts, or of delivery since arrival [default: of attempts]
     #[arg(long, value_enum)]
     pub target_of: Option<Of>,
-    /// Takes most of the backend away in the middle third of each run: busy loops and a writer
-    /// beside a database; the stand-in ten times slower
-    #[arg(long)]
-    pub disturb: bool,
+    /// Disturbs the backend in the middle third of each run
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "neighbour")]
+    pub disturb: Option<Disturb>,
     /// Largest batch that a plan may ask for
     #[arg(long, default_value_t = 20_000)]
     pub size_max: u32,
@@ -128,8 +161,17 @@ impl Case {
     pub(crate) fn name(&self) -> String {
         let name = self.case.clone();
         name.unwrap_or_else(|| {
-            let disturbed = if self.disturb { "-disturbed" } else { "" };
-            format!("{}{disturbed}", self.backend.name())
+            let disturbed = match self.disturb {
+                None => "",
+                Some(Disturb::Neighbour) => "-disturbed",
+                Some(Disturb::Indexes) => "-indexes",
+                Some(Disturb::Maintenance) => "-maintenance",
+            };
+            let through = match self.through {
+                Through::Engine => "",
+                Through::Product => "product-",
+            };
+            format!("{through}{}{disturbed}", self.backend.name())
         })
     }
 
@@ -145,15 +187,22 @@ impl Case {
             of == Latency::Attempt || !self.arrivals.source.is_saturated(),
             "--target-of delivery needs items that arrive: say --arrivals"
         );
+        ensure!(
+            of == Latency::Attempt || self.through == Through::Engine,
+            "--target-of delivery: through the product the target is on attempts"
+        );
         Ok(Target { latency: Duration::from_secs_f64(ms / 1e3), of })
     }
 
     /// Within which plans.
     pub(crate) fn bounds(&self) -> anyhow::Result<Bounds> {
+        // The product's own sink takes one batch at a time.
+        let one = self.through == Through::Product && self.backend == Kind::Sqlite;
+        let concurrency_max = if one { 1 } else { self.concurrency_max };
         let bounds = Bounds {
             batch_size_max: self.size_max,
             batch_bytes_max: 1 << 30,
-            concurrency_max: f64::from(self.concurrency_max),
+            concurrency_max: f64::from(concurrency_max),
             ..Bounds::default()
         };
         bounds.check()?;
@@ -174,9 +223,34 @@ impl Case {
         })
     }
 
-    /// When something disturbs a run of that length, in seconds.
-    pub(crate) fn disturbed(&self, length: Duration) -> Option<(f64, f64)> {
+    /// When what disturbs a run of that length.
+    pub(crate) fn disturbed(&self, length: Duration) -> Option<Wanted> {
         let third = length.as_secs_f64() / 3.0;
-        self.disturb.then_some((third, 2.0 * third))
+        self.disturb.map(|kind| Wanted { kind, span: (third, 2.0 * third) })
+    }
+
+    /// The way through the product, if a run of these seconds goes there.
+    pub(crate) fn product(&self, seconds: f64) -> anyhow::Result<Option<Product>> {
+        if self.through == Through::Engine {
+            let turns = self.arrivals.turns.is_some();
+            ensure!(!turns, "--arrivals {} needs --through product", self.arrivals.text);
+            return Ok(None);
+        }
+        let per_second = match self.backend {
+            Kind::Sqlite => 600e3,
+            Kind::Postgres => 650e3,
+            Kind::Http => 1.1 * self.service.items_per_second_max(),
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "events of a run of minutes"
+        )]
+        let backlog = self.backlog.unwrap_or((per_second * (seconds + 0.5)) as u64);
+        Ok(Some(Product {
+            program: Product::program(self.program.as_deref())?,
+            feed: Feed::of(&self.arrivals, backlog)?,
+            within: self.directory.clone(),
+        }))
     }
 }

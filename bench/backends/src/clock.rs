@@ -1,4 +1,7 @@
-//! Which clock is real time? The runtime's, read here and nowhere else; paused in tests.
+//! Which clock is real time? The runtime's, read here and nowhere else; paused in tests. Beside it the
+//! wall clock, by which another process says when something was.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tidegate::Moment;
 use tokio::time::Instant;
@@ -27,4 +30,11 @@ impl Clock {
     pub(crate) fn instant(self, at: Moment) -> Instant {
         self.origin + at.since(Moment::ZERO)
     }
+}
+
+/// The wall clock, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "this is the shell that reads the clock")]
+pub(crate) fn unix_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

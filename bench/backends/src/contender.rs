@@ -48,8 +48,12 @@ pub(crate) struct Contender {
     pub is_static: bool,
     /// Whether it is bare loops, without engine and controller.
     pub is_bare: bool,
+    /// What it is called in a configuration, with its settings.
+    spelled: String,
     settings: ControllerSettings,
     first: Static,
+    /// Whether somebody chose the first plan.
+    is_chosen: bool,
 }
 
 impl Contender {
@@ -59,8 +63,10 @@ impl Contender {
             name: plan.to_string(),
             is_static: true,
             is_bare: false,
+            spelled: "{ name: fixed }".to_owned(),
             settings: ControllerSettings::Fixed,
             first: plan,
+            is_chosen: true,
         }
     }
 
@@ -108,20 +114,44 @@ impl Contender {
         } else {
             ensure!(name == bare, "only aimd has a start-up that can be left out");
         }
+        let plain = if bare == "aimd" && name == bare { ", startup: 1" } else { "" };
         Ok(Self {
             name: spec.to_owned(),
             is_static: false,
             is_bare: false,
+            spelled: format!("{{ name: {bare}{plain} }}"),
+            is_chosen: plan.is_some(),
             settings: settings.with_target(target),
             first: plan.unwrap_or(Static { size: 100, concurrency }),
         })
     }
 
+    /// What a server's configuration says of it, a setting a line. A controller whose first plan
+    /// nobody chose begins as the product begins.
+    ///
+    /// # Errors
+    ///
+    /// When it is bare loops, which no server has.
+    pub(crate) fn settings_of_a_lane(&self, size_max: u32) -> anyhow::Result<String> {
+        ensure!(!self.is_bare, "{}: through the product there are no bare loops", self.name);
+        let Static { size, concurrency } = self.first;
+        let first = if self.is_chosen {
+            format!(
+                "batch_size: {{ initial: {size}, max: {size_max} }}\nconcurrency: {concurrency}"
+            )
+        } else {
+            format!("batch_size: {{ max: {size_max} }}")
+        };
+        Ok(format!("{first}\ncontroller: {}\n", self.spelled))
+    }
+
     /// The controller, ready to begin.
     pub(crate) fn build(&self, bounds: &Bounds) -> anyhow::Result<Box<dyn Controller>> {
+        // A first plan that nobody chose gives way to a backend that takes fewer at once.
+        let most = if self.is_chosen { f64::INFINITY } else { bounds.concurrency_max };
         let plan = Plan {
             batch_size: self.first.size,
-            concurrency: f64::from(self.first.concurrency),
+            concurrency: f64::from(self.first.concurrency).min(most),
             pace: None,
             linger: LINGER,
             epoch: Epoch::default(),

@@ -2,6 +2,7 @@
 //! Where there is no such thing, nothing was used, and the tables say 0.
 
 use std::fs::read_to_string;
+use std::path::Path;
 use std::time::Duration;
 
 /// Of this process, its ended children not included.
@@ -39,7 +40,20 @@ pub(crate) fn this_thread() -> i32 {
 
 /// Of one thread of this process, in nanoseconds rather than ticks.
 pub(crate) fn of_thread(thread: i32) -> Duration {
-    let text = read_to_string(format!("/proc/self/task/{thread}/schedstat")).unwrap_or_default();
+    schedule(Path::new(&format!("/proc/self/task/{thread}/schedstat")))
+}
+
+/// Of the threads of that name in another process.
+pub(crate) fn of_threads(pid: u32, name: &str) -> Duration {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let named = threads.flatten().map(|thread| thread.path()).filter(|thread| {
+        read_to_string(thread.join("comm")).is_ok_and(|found| found.trim_end() == name)
+    });
+    named.map(|thread| schedule(&thread.join("schedstat"))).sum()
+}
+
+fn schedule(file: &Path) -> Duration {
+    let text = read_to_string(file).unwrap_or_default();
     let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
     Duration::from_nanos(nanos.unwrap_or(0))
 }

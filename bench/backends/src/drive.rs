@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::backend::Backend;
 use crate::clock::Clock;
 use crate::contender::Contender;
+use crate::product::Product;
 use crate::record::{Attempt, Run, Target, histogram, judge};
 use crate::rows::ITEM_BYTES;
 use crate::source::{Chunk, Source, Waiting};
@@ -47,6 +48,8 @@ pub(crate) struct Setup {
     pub patience: Duration,
     /// Decides when exactly items arrive.
     pub seed: u64,
+    /// Through the whole server, if not through the engine alone.
+    pub through: Option<Product>,
 }
 
 /// An attempt that came back.
@@ -216,6 +219,7 @@ mod tests {
             length: Duration::from_secs(2),
             patience: Duration::from_secs(3),
             seed: 1,
+            through: None,
         };
         let backend = Arc::new(Timed { room, now: AtomicU32::new(0), most: AtomicU32::new(0) });
         let contender = Contender::parse(spec, latency).unwrap();

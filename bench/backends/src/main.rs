@@ -12,12 +12,15 @@
 //! |---|---|
 //! | what is measured? | [`case`], [`source`], [`contender`] |
 //! | how does the engine run in real time? | [`drive`], [`clock`]; beside it, without an engine: [`bare`] |
+//! | how does the whole server run? | [`product`] |
 //! | what is written to? | [`backend`], [`standin`], [`rows`] |
 //! | who disturbs it? | [`neighbour`], in a [`child`] process |
-//! | how good was it? | [`record`], [`figures`], [`results`], [`cpu`] |
+//! | how good was it? | [`record`], [`recorded`], [`figures`], [`results`], [`cpu`] |
+//! | is the simulator right about it? | [`agreement`] |
 //! | how is it told? | [`table`], [`landscape`], [`timeline`], [`report`], [`trace`], [`machine`] |
 //! | what is done, in which order? | [`sweep`], [`rounds`], [`measure`] |
 
+mod agreement;
 mod backend;
 mod bare;
 mod case;
@@ -31,7 +34,9 @@ mod landscape;
 mod machine;
 mod measure;
 mod neighbour;
+mod product;
 mod record;
+mod recorded;
 mod report;
 mod results;
 mod rounds;
@@ -76,6 +81,8 @@ enum What {
     Sweep(sweep::Options),
     /// Collects results into a page, its figures and its pictures
     Report(report::Options),
+    /// Compares what was measured of static plans with the simulator
+    Agreement(agreement::Options),
     /// The HTTP stand-in, for a parent process
     #[command(hide = true)]
     StandIn(standin::Service),
@@ -117,6 +124,7 @@ fn run(what: What) -> anyhow::Result<()> {
         What::Ceiling(ceiling) => runtime()?.block_on(rounds::run(&ceiling.into())),
         What::Sweep(options) => runtime()?.block_on(sweep::run(&options)),
         What::Report(options) => report::run(&options),
+        What::Agreement(options) => agreement::run(&options),
         What::StandIn(service) => standin::run(service),
         What::Neighbour { of: Neighbour::Postgres { url } } => neighbour::postgres(&url),
         What::Neighbour { of: Neighbour::Sqlite { path } } => neighbour::sqlite(&path),

@@ -70,7 +70,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_all<T: DeserializeOwned>(directory: &Path, prefix: &str) -> anyhow::Result<Vec<T>> {
+pub(crate) fn read_all<T: DeserializeOwned>(
+    directory: &Path,
+    prefix: &str,
+) -> anyhow::Result<Vec<T>> {
     let mut names = BTreeSet::new();
     let entries = std::fs::read_dir(directory)
         .with_context(|| format!("{} cannot be read: run rounds first", directory.display()))?;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::{Figures, Spread, settling, share};
 use crate::measure::Measured;
+use crate::product::ProductFigures;
 use crate::record::Attempt;
 
 /// Misses of a static plan that survives.
@@ -58,7 +59,8 @@ pub(crate) struct RunFigures {
     pub place: u32,
     /// Figures of each phase.
     pub phases: BTreeMap<Phase, Figures>,
-    /// Seconds from the beginning of each phase to 90 % of its yardstick; absent if never.
+    /// Seconds from the beginning of each phase to 90 % of its yardstick, or of a constant rate of
+    /// arrivals; absent if never.
     pub settling_s: BTreeMap<Phase, f64>,
     /// Median of delivery latency, where items arrive.
     pub delivery_p50_s: Option<f64>,
@@ -79,6 +81,12 @@ pub(crate) struct RunFigures {
     /// The first thing that went wrong, in the backend's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// When the disturbance was there, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disturbed: Option<(f64, f64)>,
+    /// What only a server has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductFigures>,
 }
 
 impl RunFigures {
@@ -87,18 +95,13 @@ impl RunFigures {
         let run = &measured.run;
         let phases = Phase::all(seconds, measured.disturbed);
         let figures = |span| crate::figures::figures(&run.attempts, span);
-        #[expect(clippy::cast_precision_loss, reason = "microseconds of an hour at most")]
-        let delivery = |q| {
-            let known = !run.delivery.is_empty();
-            known.then(|| run.delivery.value_at_quantile(q) as f64 / 1e6)
-        };
         Self {
             round,
             place,
             phases: phases.into_iter().map(|(phase, span)| (phase, figures(span))).collect(),
             settling_s: BTreeMap::new(),
-            delivery_p50_s: delivery(0.5),
-            delivery_p99_s: delivery(0.99),
+            delivery_p50_s: measured.delivery_s.map(|(p50, _)| p50),
+            delivery_p99_s: measured.delivery_s.map(|(_, p99)| p99),
             queued: run.queued,
             client_cpu_s: measured.client_cpu.as_secs_f64(),
             backend_cpu_s: measured.backend_cpu.as_secs_f64(),
@@ -106,6 +109,8 @@ impl RunFigures {
             last_size: run.last.batch_size,
             last_concurrency: run.last.concurrency,
             trouble: measured.trouble.clone(),
+            disturbed: measured.disturbed,
+            product: measured.product.clone(),
         }
     }
 
@@ -189,17 +194,13 @@ pub(crate) struct Results {
     pub entries: Vec<Entry>,
 }
 
-/// What is needed to find when a run settled.
-pub(crate) struct Traces<'a> {
-    /// The attempts of each contender's runs, as the entries are ordered.
-    pub attempts: &'a [Vec<Vec<Attempt>>],
-    /// When the disturbance was there, likewise.
-    pub disturbed: &'a [Vec<Option<(f64, f64)>>],
-}
+/// The attempts of each contender's runs, as the entries are ordered: what is needed to find when a
+/// run settled.
+pub(crate) type Traces = [Vec<Vec<Attempt>>];
 
 impl Results {
     /// Finds the yardsticks, and fills in ratios, settling and summaries.
-    pub(crate) fn conclude(&mut self, traces: &Traces<'_>) {
+    pub(crate) fn conclude(&mut self, traces: &Traces) {
         let phases: Vec<Phase> = self
             .entries
             .iter()
@@ -224,7 +225,7 @@ impl Results {
     /// one than it was, nobody knows when a run would have settled by it.
     pub(crate) fn conclude_again(&mut self) {
         let before = std::mem::take(&mut self.best_static);
-        self.conclude(&Traces { attempts: &[], disturbed: &[] });
+        self.conclude(&[]);
         let changed: Vec<Phase> = before
             .iter()
             .filter(|(phase, best)| self.best_static.get(phase) != Some(best))
@@ -237,7 +238,7 @@ impl Results {
             run.settling_s.retain(|phase, _| !changed.contains(phase));
         }
         self.best_static.clear();
-        self.conclude(&Traces { attempts: &[], disturbed: &[] });
+        self.conclude(&[]);
     }
 
     /// The static plan with the highest median goodput in that phase, of those that survive it;
@@ -259,21 +260,21 @@ impl Results {
             .or_else(|| best(&|_| true))
     }
 
-    fn settle(&mut self, phase: Phase, best: &Entry, traces: &Traces<'_>) {
-        if self.arrivals != "saturated" {
-            return;
-        }
-        let goodput = Spread::of(best.runs.iter().map(|run| run.goodput(phase))).median;
+    fn settle(&mut self, phase: Phase, best: &Entry, traces: &Traces) {
+        let goodput = match self.arrivals.split_once(':') {
+            None => Spread::of(best.runs.iter().map(|run| run.goodput(phase))).median,
+            // Whoever delivers what arrives has settled, however much the yardstick catches up.
+            Some(("constant", rate)) => rate.parse().unwrap_or(f64::INFINITY),
+            Some(_) => return,
+        };
         let size = best.runs.first().map_or(0.0, |run| f64::from(run.last_size));
         let window = 30.0 * share(size, goodput);
         for (place, entry) in self.entries.iter_mut().enumerate() {
             for (round, run) in entry.runs.iter_mut().enumerate() {
-                let Some(attempts) = traces.attempts.get(place).and_then(|runs| runs.get(round))
-                else {
+                let Some(attempts) = traces.get(place).and_then(|runs| runs.get(round)) else {
                     continue;
                 };
-                let disturbed = traces.disturbed.get(place).and_then(|runs| runs.get(round));
-                let spans = Phase::all(self.round_s, disturbed.copied().flatten());
+                let spans = Phase::all(self.round_s, run.disturbed);
                 let Some((_, span)) = spans.into_iter().find(|(one, _)| *one == phase) else {
                     continue;
                 };
@@ -334,6 +335,8 @@ mod tests {
             last_size: 100,
             last_concurrency: 1.0,
             trouble: None,
+            disturbed: None,
+            product: None,
         };
         let runs = (1..).zip(goodputs).map(|(round, both)| run(round, *both)).collect();
         Entry { name: name.to_owned(), is_static, runs, summary: BTreeMap::new() }
@@ -353,7 +356,7 @@ mod tests {
             best_static: BTreeMap::new(),
             entries,
         };
-        results.conclude(&Traces { attempts: &[], disturbed: &[] });
+        results.conclude(&[]);
         results
     }
 

@@ -7,20 +7,25 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::backend::Site;
 use crate::case::{Case, Kind};
+use crate::clock::Clock;
 use crate::contender::Contender;
 use crate::drive::Setup;
 use crate::figures::Figures;
 use crate::measure::{Measured, measure, warm_up};
 use crate::record::{Attempt, Latency};
-use crate::results::{Entry, Phase, Results, RunFigures, Traces};
+use crate::recorded;
+use crate::results::{Entry, Phase, Results, RunFigures};
 use crate::trace::{self, Head};
 use crate::{machine, say, sweep, table, timeline};
 
 /// When the client gives an attempt up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+/// What a run may take beside its own length: a journal is filled, a server begins and ends.
+const OVERHEAD_S: f64 = 8.0;
 
 /// What to run.
 #[derive(Debug, Args)]
@@ -46,6 +51,12 @@ pub(crate) struct Options {
     /// Prints the decisions of this contender's first run
     #[arg(long)]
     timeline: Option<String>,
+    /// Goes on where the same command was before
+    #[arg(long)]
+    resume: bool,
+    /// Begins no run that would not end within these seconds; resume later
+    #[arg(long)]
+    for_seconds: Option<f64>,
 }
 
 /// What to measure the ceiling of.
@@ -82,8 +93,17 @@ impl From<Ceiling> for Options {
             round_seconds,
             out,
             timeline: None,
+            resume: false,
+            for_seconds: None,
         }
     }
+}
+
+/// Runs that are made, and by which command.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    what: String,
+    entries: Vec<Entry>,
 }
 
 struct Rounds<'a> {
@@ -91,8 +111,7 @@ struct Rounds<'a> {
     setup: Setup,
     contenders: Vec<Contender>,
     entries: Vec<Entry>,
-    attempts: Vec<Vec<Vec<Attempt>>>,
-    disturbed: Vec<Vec<Option<(f64, f64)>>>,
+    clock: Clock,
 }
 
 /// Runs the rounds, writes the results, and prints the tables.
@@ -121,17 +140,26 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         options,
         setup,
         entries: contenders.iter().map(entry).collect(),
-        attempts: vec![Vec::new(); contenders.len()],
-        disturbed: vec![Vec::new(); contenders.len()],
         contenders,
+        clock: Clock::start(),
     };
+    if options.resume {
+        rounds.take_up()?;
+    }
     let site = case.site().await?;
     say!("{}: {}", case.name(), site.describe());
     warm_up(site.as_ref(), &rounds.setup, case.warm_up_seconds).await?;
     for round in 1..=options.rounds {
-        rounds.round(site.as_ref(), round).await?;
+        if !rounds.round(site.as_ref(), round).await? {
+            break;
+        }
     }
-    let results = rounds.results(site.as_ref());
+    let done: usize = rounds.entries.iter().map(|entry| entry.runs.len()).sum();
+    let all = rounds.entries.len() * options.rounds as usize;
+    if done < all {
+        say!("{done} of {all} runs are done: go on with --resume");
+    }
+    let results = rounds.results(site.as_ref())?;
     drop(site);
     let path = out.join(format!("rounds-{}.json", results.case));
     std::fs::write(&path, serde_json::to_string_pretty(&results)? + "\n")
@@ -149,6 +177,7 @@ pub(crate) fn setup(case: &Case, seconds: f64, seed: u64) -> anyhow::Result<Setu
         length: Duration::from_secs_f64(seconds),
         patience: PATIENCE,
         seed,
+        through: case.product(seconds)?,
     })
 }
 
@@ -178,11 +207,19 @@ fn contenders(options: &Options, setup: &Setup) -> anyhow::Result<Vec<Contender>
 }
 
 impl Rounds<'_> {
-    async fn round(&mut self, site: &dyn Site, round: u32) -> anyhow::Result<()> {
+    /// Makes the runs of that round that are not made yet; says whether there is time for more.
+    async fn round(&mut self, site: &dyn Site, round: u32) -> anyhow::Result<bool> {
         let count = self.contenders.len();
         let shift = (round as usize - 1) % count;
         for (place, at) in (1..).zip((0..count).map(|at| (at + shift) % count)) {
             let Some(contender) = self.contenders.get(at).cloned() else { continue };
+            let made = |entry: &Entry| entry.runs.iter().any(|run| run.round == round);
+            if self.entries.get(at).is_some_and(made) {
+                continue;
+            }
+            if self.is_late() {
+                return Ok(false);
+            }
             self.setup.seed = u64::from(round);
             let wanted = self.options.case.disturbed(self.setup.length);
             let measured = measure(site, &contender, &self.setup, wanted).await?;
@@ -197,21 +234,68 @@ impl Rounds<'_> {
             if let Some(entry) = self.entries.get_mut(at) {
                 entry.runs.push(figures);
             }
-            if let Some(runs) = self.disturbed.get_mut(at) {
-                runs.push(measured.disturbed);
-            }
-            if let Some(runs) = self.attempts.get_mut(at) {
-                runs.push(measured.run.attempts);
+            self.keep()?;
+        }
+        Ok(true)
+    }
+
+    /// Whether another run would end too late.
+    fn is_late(&self) -> bool {
+        let needed = self.options.round_seconds + OVERHEAD_S;
+        let until = self.options.for_seconds.unwrap_or(f64::INFINITY);
+        self.clock.now().as_secs_f64() + needed > until
+    }
+
+    /// Where the runs of this case are kept while there are more to come.
+    fn kept(&self) -> PathBuf {
+        self.options.out.join(format!("runs-{}.json", self.options.case.name()))
+    }
+
+    /// The arguments, without those that say how far to go.
+    fn what() -> String {
+        let mut arguments = std::env::args().skip(1);
+        let mut what = Vec::new();
+        while let Some(one) = arguments.next() {
+            match one.as_str() {
+                "--resume" => {}
+                "--for-seconds" | "--rounds" => drop(arguments.next()),
+                _ => what.push(one),
             }
         }
+        what.join(" ")
+    }
+
+    fn keep(&self) -> anyhow::Result<()> {
+        let kept = Kept { what: Self::what(), entries: self.entries.clone() };
+        let path = self.kept();
+        std::fs::write(&path, serde_json::to_string(&kept)?)
+            .with_context(|| format!("{} cannot be written", path.display()))
+    }
+
+    /// Takes up the runs that the same command made before.
+    fn take_up(&mut self) -> anyhow::Result<()> {
+        let path = self.kept();
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(()) };
+        let kept: Kept = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not what it was", path.display()))?;
+        ensure!(
+            kept.what == Self::what(),
+            "--resume: {} is of another command: {}",
+            path.display(),
+            kept.what
+        );
+        self.entries = kept.entries;
         Ok(())
+    }
+
+    fn trace(&self, contender: &str, round: u32, kind: &str) -> PathBuf {
+        let (case, name) = (self.options.case.name(), contender.replace(':', "-"));
+        self.options.out.join("traces").join(format!("{case}-{name}-{round}{kind}"))
     }
 
     fn write(&self, contender: &Contender, measured: &Measured, round: u32) -> anyhow::Result<()> {
         let case = self.options.case.name();
-        let name = contender.name.replace(':', "-");
-        let traces = self.options.out.join("traces");
-        let file = |kind: &str| traces.join(format!("{case}-{name}-{round}{kind}"));
+        let file = |kind: &str| self.trace(&contender.name, round, kind);
         let target = self.setup.target;
         let of = if target.of == Latency::Attempt { "attempt" } else { "delivery" };
         let mut head: Head = vec![
@@ -241,7 +325,21 @@ impl Rounds<'_> {
             .with_context(|| format!("{} cannot be written", path.display()))
     }
 
-    fn results(self, site: &dyn Site) -> Results {
+    /// The attempts of every run, as they were written.
+    fn traces(&self) -> anyhow::Result<Vec<Vec<Vec<Attempt>>>> {
+        let read = |entry: &Entry| {
+            let runs = entry.runs.iter().map(|run| {
+                recorded::read(&self.trace(&entry.name, run.round, ".csv"), 0, self.setup.target)
+            });
+            runs.collect()
+        };
+        self.entries.iter().map(read).collect()
+    }
+
+    fn results(mut self, site: &dyn Site) -> anyhow::Result<Results> {
+        // Nothing is known yet of those whose turn has not come.
+        self.entries.retain(|entry| !entry.runs.is_empty());
+        let traces = self.traces()?;
         let case = &self.options.case;
         let mut results = Results {
             case: case.name(),
@@ -249,15 +347,15 @@ impl Rounds<'_> {
             arrivals: case.arrivals.text.clone(),
             target_ms: self.setup.target.latency.as_secs_f64() * 1e3,
             target_of: self.setup.target.of,
-            disturbed: case.disturb,
+            disturbed: case.disturb.is_some() || case.arrivals.turns.is_some(),
             round_s: self.options.round_seconds,
             machine: machine::describe(),
             command: machine::arguments(),
             best_static: std::collections::BTreeMap::new(),
             entries: self.entries,
         };
-        results.conclude(&Traces { attempts: &self.attempts, disturbed: &self.disturbed });
-        results
+        results.conclude(&traces);
+        Ok(results)
     }
 }
 

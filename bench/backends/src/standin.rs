@@ -19,7 +19,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use tidegate_sim::backend::limits::Bucket;
 use tidegate_sim::scenario::backend::RateLimit;
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ use crate::clock::Clock;
 const QUEUE: usize = 1024;
 /// Bytes of a body: 100,000 items.
 const BODY_MAX: usize = 32 << 20;
-/// The header that says how many items a request has.
+/// The header that says how many items a request has; without it, lines are counted.
 pub(crate) const ITEMS: &str = "x-items";
 
 /// How it serves.
@@ -64,6 +64,13 @@ impl Service {
         Duration::try_from_secs_f64(micros * factor / 1e6).unwrap_or_default()
     }
 
+    /// What it takes at most, with batches without an end.
+    pub(crate) fn items_per_second_max(&self) -> f64 {
+        let by_items = f64::from(self.http_workers) * 1e6 / self.http_item_us.max(0.1);
+        let by_requests = self.http_rate.map_or(f64::INFINITY, |rate| rate * 20e3);
+        by_items.min(by_requests).min(2e6)
+    }
+
     fn limit(&self) -> Option<RateLimit> {
         self.http_rate.map(|rate| RateLimit {
             requests_per_s: rate,
@@ -93,6 +100,8 @@ struct Shared {
     bucket: Option<Mutex<Bucket>>,
     queue: SyncSender<Job>,
     clock: Clock,
+    /// Items of requests that were served.
+    taken: AtomicU64,
 }
 
 struct Job {
@@ -132,10 +141,12 @@ async fn serve(
         bucket: service.limit().map(|limit| Mutex::new(Bucket::new(limit))),
         queue,
         clock: Clock::start(),
+        taken: AtomicU64::new(0),
     });
     let app = Router::new()
         .route("/items", post(take))
         .route("/factor", put(slow_down))
+        .route("/taken", get(taken))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -163,11 +174,9 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 }
 
 async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let items = headers.get(ITEMS).and_then(|items| items.to_str().ok()?.parse::<u32>().ok());
-    let Some(items) = items else {
-        return (StatusCode::BAD_REQUEST, "the header x-items must say how many items there are\n")
-            .into_response();
-    };
+    let said = headers.get(ITEMS).and_then(|items| items.to_str().ok()?.parse::<u32>().ok());
+    // A client that does not say so has sent lines.
+    let items = said.unwrap_or_else(|| lines(&body));
     drop(body);
     if let Some(bucket) = &shared.bucket {
         let taken = bucket.lock().unwrap_or_else(PoisonError::into_inner).take(shared.clock.now());
@@ -189,9 +198,21 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
         }
     }
     match served.await {
-        Ok(()) => StatusCode::OK.into_response(),
+        Ok(()) => {
+            shared.taken.fetch_add(items.into(), Ordering::Relaxed);
+            StatusCode::OK.into_response()
+        }
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+fn lines(body: &[u8]) -> u32 {
+    let ends = body.iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(ends).unwrap_or(u32::MAX)
+}
+
+async fn taken(State(shared): State<Arc<Shared>>) -> String {
+    shared.taken.load(Ordering::Relaxed).to_string()
 }
 
 async fn slow_down(State(shared): State<Arc<Shared>>, body: String) -> StatusCode {

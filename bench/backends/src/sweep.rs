@@ -17,7 +17,7 @@ use crate::backend::Site;
 use crate::case::Case;
 use crate::contender::{Contender, Static};
 use crate::figures::{Figures, figures};
-use crate::measure::{measure, warm_up};
+use crate::measure::{Wanted, measure, warm_up};
 use crate::results::MISSES_MAX;
 use crate::rounds::{line, setup};
 use crate::{landscape, machine, say};
@@ -170,7 +170,7 @@ async fn play(
 ) -> anyhow::Result<Vec<Cell>> {
     let setup = setup(case, seconds, 1)?;
     // A sweep for the disturbed phase is disturbed from beginning to end.
-    let disturbed = case.disturb.then_some((0.0, seconds));
+    let disturbed = case.disturb.map(|kind| Wanted { kind, span: (0.0, seconds) });
     let mut cells = Vec::with_capacity(plans.len());
     for (number, plan) in (1..).zip(plans) {
         let measured = measure(site, &Contender::fixed(*plan), &setup, disturbed).await?;

@@ -26,12 +26,16 @@ pub(crate) fn tables(results: &Results) -> String {
         results.command
     );
     for (phase, best) in &results.best_static {
+        let by_turns = results.arrivals.starts_with("turns:");
         let name = match phase {
             Phase::Whole if results.disturbed => {
                 "whole run, yardstick = best single plan in hindsight"
             }
             Phase::Whole => "whole run, from cold",
             Phase::Steady => "second half",
+            Phase::Calm if by_turns => "slow source",
+            Phase::Disturbed if by_turns => "source in bursts",
+            Phase::After if by_turns => "saturated source",
             Phase::Calm => "calm",
             Phase::Disturbed => "disturbed",
             Phase::After => "after",

@@ -96,6 +96,65 @@ fn items_that_arrive_have_a_delivery_latency() {
     assert!(said.contains("delivery p50 / p99 ms"), "{said}");
 }
 
+/// The server's program: built beside this one, since a test of one package builds no other's.
+fn product() -> std::path::PathBuf {
+    let built = Command::new(env!("CARGO")).args(["build", "-p", "tidegate-cli"]).status().unwrap();
+    assert!(built.success());
+    Path::new(env!("CARGO_BIN_EXE_backends")).with_file_name("tidegate")
+}
+
+#[test]
+fn the_whole_server_runs_from_a_backlog_and_is_taken_up_again() {
+    let (out, program) = (tempfile::tempdir().unwrap(), product());
+    let run = |rounds: &str, more: &[&str]| {
+        let mut arguments = vec!["rounds", "--through", "product", "--backend", "sqlite"];
+        arguments.extend(["--program", program.to_str().unwrap(), "--backlog", "100000"]);
+        arguments.extend(["--controller", "joint,fixed:100x1", "--round-seconds", "1"]);
+        arguments.extend(["--warm-up-seconds", "0", "--rounds", rounds]);
+        arguments.extend(more);
+        let output = backends(&arguments, out.path());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let json = std::fs::read_to_string(out.path().join("rounds-product-sqlite.json")).unwrap();
+        (serde_json::from_str::<serde_json::Value>(&json).unwrap(), said)
+    };
+    let (first, _) = run("1", &[]);
+    let of = |results: &serde_json::Value, entry: usize, round: usize| {
+        results["entries"][entry]["runs"][round].clone()
+    };
+    for entry in 0..2 {
+        let product = &of(&first, entry, 0)["product"];
+        let count = |name: &str| product[name].as_u64().unwrap();
+        // What the server says is what the database has, but for what was in flight at the end.
+        assert!(count("delivered") > 0, "{first}");
+        assert!(count("taken") >= count("delivered"), "{first}");
+        assert!(count("taken") <= count("delivered") + 20_000, "{first}");
+    }
+    let (again, said) = run("2", &["--resume"]);
+    assert!(!said.contains("round 1/2") && said.contains("round 2/2"), "{said}");
+    assert_eq!(of(&again, 0, 0), of(&first, 0, 0), "the first round is as it was");
+    assert!(of(&again, 1, 1)["phases"]["whole"]["goodput"].as_f64().unwrap() > 0.0, "{again}");
+}
+
+#[test]
+fn what_arrives_comes_through_the_door_of_the_server() {
+    let (out, program) = (tempfile::tempdir().unwrap(), product());
+    let mut arguments = vec!["rounds", "--through", "product", "--backend", "http"];
+    arguments.extend(["--program", program.to_str().unwrap(), "--http-base-ms", "2"]);
+    arguments.extend(["--arrivals", "turns:1000,5000,20000", "--controller", "joint"]);
+    arguments.extend(["--round-seconds", "3", "--rounds", "1", "--warm-up-seconds", "0"]);
+    let output = backends(&arguments, out.path());
+    let (said, progress) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{progress}");
+    assert!(said.contains("source in bursts"), "{said}");
+    let json = std::fs::read_to_string(out.path().join("rounds-product-http.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let run = &results["entries"][0]["runs"][0];
+    assert!(run["product"]["acknowledged"].as_u64().unwrap() > 1_000, "{run}");
+    assert!(run["delivery_p50_s"].as_f64().unwrap() > 0.0, "{run}");
+}
+
 #[test]
 fn what_is_refused_is_refused_before_anything_starts() {
     let out = tempfile::tempdir().unwrap();

@@ -27,7 +27,8 @@ fn processor() -> Result<u64, Error> {
 
 /// What a handler does with an item: about a microsecond of work, as writing a row is.
 fn work(item: u64) -> u64 {
-    (0..250).fold(item, |sum, n| std::hint::black_box(sum ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    (0..1_000)
+        .fold(item, |sum, n| std::hint::black_box(sum ^ n).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
 /// A sentence with both figures.

@@ -1,5 +1,5 @@
-//! Invariant: once it runs, an added item costs at most one allocation in a thousand, and an
-//! awaited one at most a small part of one.
+//! Invariant: once it runs, an item costs at most one allocation in a thousand, added as it is or
+//! through a local handle, and at most five if it is awaited.
 //!
 //! The allocator counts what this process asks for. Batches are taken as they are (`handler_fn`),
 //! so that their vectors come back; a handler that takes a `Vec` costs one allocation a batch more.
@@ -52,7 +52,8 @@ fn batcher() -> Batcher<u64> {
     });
     Batcher::builder()
         .batch_size_initial(1_000)
-        .queue_items(100_000)
+        // As many full batches as there are vectors to be used again.
+        .queue_items(16_000)
         .controller(ControllerSettings::Fixed)
         .build(handler)
         .unwrap()
@@ -119,7 +120,19 @@ async fn an_item_allocates_next_to_nothing() {
         }
     };
     let each = per_item(64, 3_000, submits).await;
-    // The aim is one in a thousand; one a batch is left, which is not found yet, and how many items
-    // share a batch depends on how busy the machine is.
-    assert!(each <= 0.15, "submit: {each} allocations an item");
+    // Mostly far below one in a thousand, which is the aim; where other programs keep a worker from
+    // running, two in a thousand were seen.
+    assert!(each <= 0.005, "submit: {each} allocations an item");
+
+    let hot = batcher();
+    let locals = |items| {
+        let mut local = hot.local();
+        async move {
+            for item in 0..items {
+                local.add(item).await.unwrap();
+            }
+        }
+    };
+    let each = per_item(4, 100_000, locals).await;
+    assert!(each <= 0.001, "a local handle: {each} allocations an item");
 }

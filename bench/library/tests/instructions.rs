@@ -48,15 +48,16 @@ fn add_costs_at_most_150_instructions() {
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "counts of a debug build say nothing: make gates")]
-fn submit_costs_at_most_1000_instructions() {
+fn submit_costs_at_most_900_instructions() {
     let each = per_item("submit", 64, 50_000);
     // The aim is 800, of which the runtime's own switch of tasks is about half.
-    assert!(each <= 1_000, "{each} instructions an item");
+    assert!(each <= 900, "{each} instructions an item");
 }
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "counts of a debug build say nothing: make gates")]
-fn a_local_handle_costs_at_most_150_instructions() {
+fn a_local_handle_costs_at_most_60_instructions() {
     let each = per_item("local", 4, 100_000);
-    assert!(each <= 150, "{each} instructions an item");
+    // A dozen of them are the loop that calls it.
+    assert!(each <= 60, "{each} instructions an item");
 }

@@ -66,6 +66,7 @@ fn a_quick_demo_compares_all_sizes_loses_nothing_and_cleans_up() {
     let winner = report["verdict"]["winner"].as_str().unwrap();
     assert!(["asked", "fixed", "draw"].contains(&winner));
     assert_eq!(report["kept"], Value::Null);
+    assert!(stderr.starts_with("The dashboard is at http://127.0.0.1:"), "{stderr}");
     assert!(stderr.contains("A neighbour has come"), "{stderr}");
 
     assert!(is_empty(dir.path()), "files are left");

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "live/slow.rs"]
+mod slow;
 #[path = "live/stream.rs"]
 mod stream;
 
@@ -257,6 +259,20 @@ fn actions_of_foreign_pages_are_refused_and_actions_are_logged() {
     assert_eq!((answer.status, answer.json()["purged"].as_u64()), (200, Some(0)));
     let logged = server.wait_for_line("an action over the API");
     assert!(logged.contains("DELETE") && logged.contains("confirm=true"), "{logged}");
+    // Events are handed over by no foreign page either: a form or a beacon needs no preflight.
+    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let headers = [(name, value), ("content-type", "text/plain")];
+        let answer = send(&server, "POST", "/v1/events", &headers, "forged");
+        assert_eq!(code(&answer), (403, "foreign_origin".into()), "{name}: {value}");
+    }
+    let headers = [("origin", &*ours), ("content-type", "text/plain")];
+    assert_eq!(send(&server, "POST", "/v1/events", &headers, "of our page").status, 200);
+    assert_eq!(server.post("text/plain", "of a program").status, 200);
+    let ingest = server.get("/api/metrics").json()["ingest"].clone();
+    assert_eq!((&ingest["accepted"], &ingest["requests"]), (&json!(2), &json!(4)), "{ingest}");
+    let preflight =
+        send(&server, "OPTIONS", "/v1/events", &[("origin", "https://evil.example")], "");
+    assert!(preflight.status >= 400, "no preflight is granted");
     // Looking is no action, and a program is no page.
     assert_eq!(
         send(&server, "GET", "/api/snapshot", &[("sec-fetch-site", "cross-site")], "").status,
@@ -280,6 +296,9 @@ fn a_token_guards_the_api_and_not_the_pages() {
     }
     assert_eq!(server.get("/").status, 200);
     let bearer = format!("Bearer {token}");
+    // Whoever has the token may hand over events, from wherever: a page cannot send it unasked.
+    let headers = [("authorization", &*bearer), ("origin", "https://shop.example")];
+    assert_eq!(send(&server, "POST", "/v1/events", &headers, "{}").status, 200);
     let mut stream = Stream::open_at(&server, "/api/stream", None, Some(&bearer));
     assert_eq!(stream.next().of("hello").data["server"]["needs_token"], true);
 
@@ -418,7 +437,7 @@ fn a_breaker_that_opens_is_told_with_why_and_in_a_sentence() {
     let tick = stream.wait_for(|event| event.data["sinks"][0]["breaker"] == "open");
     let says = tick.data["lanes"][0]["says"].as_str().unwrap();
     assert!(says.starts_with("waiting ") && says.ends_with("10 events wait"), "{says}");
-    assert!(tick.data["says"].as_str().unwrap().starts_with("api/default: waiting"), "{says}");
+    assert!(tick.data["says"].as_str().unwrap().starts_with("`api/default`: waiting"), "{says}");
     let snapshot = server.get("/api/snapshot").json();
     let opened = &snapshot["transitions"][0];
     assert_eq!((&opened["to"], &opened["number"]), (&json!("open"), &json!(0)));

@@ -9,9 +9,14 @@
 //! lost. The numbers of an event never go back, which bounds the search for a free one. Inside a
 //! nested value the text stays as it arrived.
 
+mod build;
+
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::ops::Range;
+
+use crate::special;
+pub(crate) use build::Prefix;
 
 /// Up to so many names are compared one by one; more are looked up in a set. A hostile event may
 /// have a hundred thousand.
@@ -37,8 +42,9 @@ pub struct Attributes {
     listed: Vec<Range<usize>>,
     /// All names, from the moment there are more than can be listed.
     set: HashSet<Box<str>>,
-    /// One bit for each name, by [`mark`]: a clear bit says that the name is new.
-    marks: u64,
+    /// One bit for each name, by [`mark`]: a clear bit says that the name is new. So many that the
+    /// names of a usual event rarely share one.
+    marks: [u64; 4],
     /// How many numbers were tried on names that were taken; the first is 2.
     numbers: u64,
     /// A name on its way through escaping.
@@ -53,7 +59,7 @@ impl Attributes {
         self.text.clear();
         self.listed.clear();
         self.set.clear();
-        (self.marks, self.numbers, self.replaced) = (0, 0, 0);
+        (self.marks, self.numbers, self.replaced) = ([0; 4], 0, 0);
     }
 
     /// Appends a member whose value is JSON text. It is copied unchecked: text that is not one
@@ -120,21 +126,54 @@ impl Attributes {
         self.set.shrink_to(0);
     }
 
+    /// Whether no member was appended yet.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Takes note of the name that stands at `start` in `object`, of which nothing is copied yet;
+    /// false if it is taken, or must be appended to know. The object may become the text, by
+    /// [`begin_with`](Self::begin_with), or be used instead of it.
+    #[inline(always)]
+    pub(crate) fn note_ahead(&mut self, object: &str, start: usize, name: &str) -> bool {
+        let perhaps = self.mark(name);
+        if self.listed.len() >= LISTED_MAX {
+            return false;
+        }
+        if perhaps && is_listed(&self.listed, object, name) {
+            return false;
+        }
+        self.listed.push(start..start + name.len());
+        true
+    }
+
+    /// Copies the beginning of an object whose names are noted; it ends behind a member.
+    pub(crate) fn begin_with(&mut self, object: &str) {
+        self.text.push_str(object);
+    }
+
     /// Takes note of a name that stands at `start` in the text, unless it is taken.
     #[inline(always)]
     fn note(&mut self, start: usize, name: &str) -> bool {
-        let mark = mark(name.as_bytes());
-        let perhaps = self.marks & mark != 0;
-        self.marks |= mark;
+        let perhaps = self.mark(name);
         if self.listed.len() < LISTED_MAX {
-            let is_name = |listed: &Range<usize>| self.text.get(listed.clone()) == Some(name);
-            if perhaps && self.listed.iter().any(is_name) {
+            if perhaps && is_listed(&self.listed, &self.text, name) {
                 return false;
             }
             self.listed.push(start..start + name.len());
             return true;
         }
         self.note_in_set(name)
+    }
+
+    /// Sets the bit of a name, and says whether it was set.
+    #[inline(always)]
+    fn mark(&mut self, name: &str) -> bool {
+        let (word, bit) = mark(name.as_bytes());
+        let marks = &mut self.marks[word];
+        let perhaps = *marks & bit != 0;
+        *marks |= bit;
+        perhaps
     }
 
     #[cold]
@@ -163,13 +202,18 @@ impl Attributes {
     }
 }
 
-/// One of 64 bits that equal names share and different ones often do not.
+fn is_listed(listed: &[Range<usize>], text: &str, name: &str) -> bool {
+    listed.iter().any(|at| text.get(at.clone()) == Some(name))
+}
+
+/// One of 256 bits that equal names share and different ones often do not.
 #[inline]
-fn mark(name: &[u8]) -> u64 {
+fn mark(name: &[u8]) -> (usize, u64) {
     let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
     let length = name.len();
     let mixed = byte(length / 2) | byte(length.wrapping_sub(1)) << 8 | (length as u64) << 16;
-    1 << (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+    let mixed = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed >> 62) as usize, 1 << (mixed >> 56 & 63))
 }
 
 /// Appends text to JSON as the inside of a string, and returns how many NULs became U+FFFD.
@@ -181,8 +225,9 @@ fn mark(name: &[u8]) -> u64 {
 /// ```
 pub fn escape(text: &str, json: &mut String) -> u64 {
     let (mut copied, mut replaced) = (0, 0);
+    let bytes = text.as_bytes();
     json.reserve(text.len());
-    for (at, byte) in text.bytes().enumerate() {
+    while let Some((at, byte)) = special::find(bytes, copied) {
         let short = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
@@ -193,8 +238,7 @@ pub fn escape(text: &str, json: &mut String) -> u64 {
                 replaced += 1;
                 "\u{fffd}"
             }
-            1..=0x1f => "",
-            _ => continue,
+            _ => "",
         };
         json.push_str(text.get(copied..at).unwrap_or_default());
         json.push_str(short);

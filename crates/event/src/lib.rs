@@ -2,7 +2,7 @@
 //!
 //! An event is parsed once, at the door, into a [row](rows) that the journal stores and every
 //! sink reads without parsing anything again. The fields are those of the OpenTelemetry log data
-//! model, so that whatever arrives — NDJSON today, OTLP later — has one shape from there on.
+//! model, so that whatever arrives, NDJSON or OTLP, has one shape from there on.
 //!
 //! | question | module |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | What names an event for ever? | [`name`] |
 //! | How is an event stored between the door and the sink? | [`rows`] |
 //! | How does the body of a request become events? | [`json`] |
+//! | How does an OpenTelemetry export become events? | [`otlp`] |
 //! | How does the text of an attributes object come about? | [`attributes`] |
 //! | Which members has an attributes object? | [`members`] |
 //! | When did it happen, if the producer says so in text? | [`timestamp`] |
@@ -21,9 +22,11 @@ pub mod event;
 pub mod json;
 pub mod members;
 pub mod name;
+pub mod otlp;
 pub mod rows;
 pub mod scrub;
 pub mod severity;
+mod special;
 pub mod timestamp;
 
 pub use attributes::Attributes;

@@ -81,22 +81,36 @@ pub fn encode(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     })?;
 
     out.reserve(4 + length);
-    out.extend_from_slice(&length_field.to_le_bytes());
-    out.extend_from_slice(&event.timestamp.unwrap_or(NO_TIMESTAMP).to_le_bytes());
-    out.extend_from_slice(&event.observed.to_le_bytes());
-    out.extend_from_slice(&[event.severity_number, flags]);
-    for length in [severity_text, service, class] {
-        out.extend_from_slice(&length.to_le_bytes());
-    }
-    for length in [body_length, attributes_length] {
-        out.extend_from_slice(&length.to_le_bytes());
-    }
+    // Put together first, since each piece that is appended looks for room.
+    let mut head = [0; 4 + HEAD];
+    head[..4].copy_from_slice(&length_field.to_le_bytes());
+    head[4..12].copy_from_slice(&event.timestamp.unwrap_or(NO_TIMESTAMP).to_le_bytes());
+    head[12..20].copy_from_slice(&event.observed.to_le_bytes());
+    head[20..22].copy_from_slice(&[event.severity_number, flags]);
+    head[22..24].copy_from_slice(&severity_text.to_le_bytes());
+    head[24..26].copy_from_slice(&service.to_le_bytes());
+    head[26..28].copy_from_slice(&class.to_le_bytes());
+    head[28..32].copy_from_slice(&body_length.to_le_bytes());
+    head[32..].copy_from_slice(&attributes_length.to_le_bytes());
+    out.extend_from_slice(&head);
     out.extend_from_slice(trace);
     out.extend_from_slice(span);
     for text in texts {
         out.extend_from_slice(text.as_bytes());
     }
     Ok(())
+}
+
+/// How many bytes the row of an event has.
+pub(crate) const fn length(event: &Event<'_>) -> usize {
+    let body = match event.body {
+        Body::None => 0,
+        Body::Text(text) | Body::Json(text) => text.len(),
+    };
+    let ids =
+        if event.trace_id.is_some() { 16 } else { 0 } + if event.span_id.is_some() { 8 } else { 0 };
+    let short = event.severity_text.len() + event.service.len() + event.class.len();
+    4 + HEAD + ids + short + body + event.attributes.len()
 }
 
 fn short(field: &'static str, text: &str) -> Result<u16, EncodeError> {
@@ -236,8 +250,20 @@ impl<'a> Fields<'a> {
         self.take(N)?.try_into().ok()
     }
 
-    fn text(&mut self, length: usize) -> Option<&'a str> {
-        std::str::from_utf8(self.take(length)?).ok()
+    /// All that is left, checked at once: many short checks cost more than a long one.
+    fn texts(self) -> Option<Texts<'a>> {
+        std::str::from_utf8(self.0).ok().map(Texts)
+    }
+}
+
+/// Takes texts off the front of the end of a row.
+struct Texts<'a>(&'a str);
+
+impl<'a> Texts<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a str> {
+        let (head, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(head)
     }
 }
 
@@ -253,19 +279,20 @@ fn decode(row: &[u8]) -> Option<Event<'_>> {
     let attributes = u32::from_le_bytes(fields.array()?) as usize;
     let trace_id = if flags & HAS_TRACE == 0 { None } else { Some(fields.array()?) };
     let span_id = if flags & HAS_SPAN == 0 { None } else { Some(fields.array()?) };
+    let mut texts = fields.texts()?;
     Some(Event {
         timestamp: (timestamp != NO_TIMESTAMP).then_some(timestamp),
         observed,
         severity_number,
-        severity_text: fields.text(severity_text)?,
-        service: fields.text(service)?,
-        class: fields.text(class)?,
-        body: match fields.text(body)? {
+        severity_text: texts.take(severity_text)?,
+        service: texts.take(service)?,
+        class: texts.take(class)?,
+        body: match texts.take(body)? {
             text if flags & BODY_TEXT != 0 => Body::Text(text),
             text if flags & BODY_JSON != 0 => Body::Json(text),
             _ => Body::None,
         },
-        attributes: fields.text(attributes)?,
+        attributes: texts.take(attributes)?,
         trace_id,
         span_id,
     })
@@ -297,6 +324,7 @@ mod tests {
             let mut bytes = Vec::new();
             encode(&event, &mut bytes).unwrap();
             prop_assert_eq!(row_end(&bytes, 0), Some(bytes.len()));
+            prop_assert_eq!(length(&event), bytes.len());
             let rows = Rows::new(bytes.into(), 1);
             prop_assert_eq!(rows.iter().collect::<Vec<_>>(), vec![event]);
         }

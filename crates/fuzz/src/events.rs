@@ -42,7 +42,7 @@ pub fn events(data: &[u8]) {
 }
 
 /// An event as every sink may rely on it.
-fn sound(event: &Event<'_>) {
+pub(crate) fn sound(event: &Event<'_>) {
     assert!(event.severity_number <= 24);
     let texts = [event.severity_text, event.service, event.class, event.attributes];
     assert!(texts.iter().all(|text| !text.contains('\0')));

@@ -14,16 +14,18 @@
 
 mod events;
 mod journal;
+mod otlp;
 mod storage;
 
 pub use events::{events, rows};
 pub use journal::journal;
+pub use otlp::{otlp, otlp_json};
 
 /// A target: its name, which is also that of its corpus, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("events", events),
     ("rows", rows),
     ("journal", journal),
@@ -33,6 +35,8 @@ pub const TARGETS: [Target; 9] = [
     ("config", config),
     ("scenario", scenario),
     ("recording", recording),
+    ("otlp", otlp),
+    ("otlp_json", otlp_json),
 ];
 
 /// The first byte and the rest; nothing if there is none.

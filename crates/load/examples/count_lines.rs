@@ -3,23 +3,28 @@
 //! It reads each body and counts its lines, answering `{"accepted":n}`. Benchmarks of a gate are
 //! quoted next to it, from the same run: what lies between the two is the gate's own work.
 //!
+//! With `--parse` it also turns each body into rows, and throws them away: what a server cannot do
+//! without that looks at its events.
+//!
 //! ```sh
-//! cargo run --release -p tidegate-load --example count_lines -- 127.0.0.1:8090
+//! cargo run --release -p tidegate-load --example count_lines -- 127.0.0.1:8090 [--parse]
 //! ```
 //!
 //! On SIGTERM or ctrl-c it prints one JSON object: events, requests, CPU seconds, peak RSS.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
-use axum::extract::State;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use tidegate_event::json::{Format, Options, Parser};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,12 +43,18 @@ fn main() -> io::Result<()> {
         let reason = format!("{address} is no loopback address: anyone could send to it");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(address))
+    let parses = std::env::args().nth(2).is_some_and(|option| option == "--parse");
+    let serving = serve(address, parses);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serving)
 }
 
-async fn serve(address: SocketAddr) -> io::Result<()> {
+async fn serve(address: SocketAddr, parses: bool) -> io::Result<()> {
     let counts = Arc::new(Counts::default());
-    let router = Router::new().fallback(post(count)).with_state(Arc::clone(&counts));
+    let answer = if parses { post(parse) } else { post(count) };
+    let router = Router::new()
+        .fallback(answer)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Arc::clone(&counts));
     let listener = TcpListener::bind(address).await?;
     writeln!(io::stderr(), "counting lines at http://{}/", listener.local_addr()?)?;
     let (mut terminate, mut interrupt) =
@@ -74,10 +85,28 @@ async fn count(State(counts): State<Arc<Counts>>, body: Body) -> Response {
             lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         }
     }
-    counts.events.fetch_add(lines, Ordering::Relaxed);
+    accepted(&counts, lines)
+}
+
+fn accepted(counts: &Counts, events: u64) -> Response {
+    counts.events.fetch_add(events, Ordering::Relaxed);
     counts.requests.fetch_add(1, Ordering::Relaxed);
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (json, format!("{{\"accepted\":{lines}}}")).into_response()
+    (json, format!("{{\"accepted\":{events}}}")).into_response()
+}
+
+thread_local! {
+    static PARSER: RefCell<Parser> = RefCell::default();
+}
+
+async fn parse(State(counts): State<Arc<Counts>>, body: Bytes) -> Response {
+    let parsed = PARSER
+        .with_borrow_mut(|parser| parser.parse(&body, Format::Ndjson, &Options::default()))
+        .map(|parsed| std::hint::black_box(parsed).accepted);
+    match parsed {
+        Ok(events) => accepted(&counts, events),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
 }
 
 /// The most memory it had at once, as Linux tells; null elsewhere.

@@ -16,9 +16,14 @@ use crate::units;
 /// The flags of `tidegate load`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LoadArgs {
-    /// Where events are posted; without a path, to /v1/events
-    #[arg(long, default_value = "http://127.0.0.1:8080/v1/events")]
+    /// Where events are posted; without a path, to that of the protocol
+    /// [default: http://127.0.0.1:8080/v1/events; with otlp-http http://127.0.0.1:4318/v1/logs, with
+    /// otlp-grpc http://127.0.0.1:4317]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub url: String,
+    /// What is spoken; files (--from) are sent as ndjson only
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: Protocol,
     /// The authorities to trust in an https:// URL, as a PEM file [default: those of the system]
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
@@ -96,7 +101,8 @@ pub struct LoadArgs {
 impl Default for LoadArgs {
     fn default() -> Self {
         Self {
-            url: "http://127.0.0.1:8080/v1/events".to_owned(),
+            url: String::new(),
+            protocol: Protocol::default(),
             ca: None,
             events: None,
             duration: None,
@@ -120,6 +126,47 @@ impl Default for LoadArgs {
             unanswered: None,
             format: Format::default(),
             quiet: false,
+        }
+    }
+}
+
+/// What a load speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Protocol {
+    /// Lines of JSON over HTTP.
+    #[default]
+    Ndjson,
+    /// Logs of OpenTelemetry in protobuf, over HTTP.
+    OtlpHttp,
+    /// Logs of OpenTelemetry over gRPC.
+    OtlpGrpc,
+}
+
+impl Protocol {
+    /// Where the server is when nobody says it.
+    pub(crate) const fn url(self) -> &'static str {
+        match self {
+            Self::Ndjson => "http://127.0.0.1:8080",
+            Self::OtlpHttp => "http://127.0.0.1:4318",
+            Self::OtlpGrpc => "http://127.0.0.1:4317",
+        }
+    }
+
+    /// Where requests go at a URL without a path.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Ndjson => "/v1/events",
+            Self::OtlpHttp => "/v1/logs",
+            Self::OtlpGrpc => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        }
+    }
+
+    /// What a body is, as a header says it.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::OtlpHttp => "application/x-protobuf",
+            Self::OtlpGrpc => "application/grpc",
         }
     }
 }

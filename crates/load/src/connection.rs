@@ -14,7 +14,11 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use http::Request;
+
 use crate::answer::{self, Answer, BadAnswer};
+use crate::args::Protocol;
+use crate::grpc::Caller;
 use crate::target::Target;
 
 /// Room for an answer; most are far smaller.
@@ -66,6 +70,8 @@ pub(crate) struct Connection {
     port: u16,
     /// How to shake hands, if the server speaks TLS.
     tls: Option<Arc<ClientConfig>>,
+    /// Whether calls of gRPC are made on it.
+    grpc: bool,
     stream: Option<Stream>,
     received: Vec<u8>,
 }
@@ -73,13 +79,15 @@ pub(crate) struct Connection {
 enum Stream {
     Clear(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Grpc(Caller),
 }
 
 impl Connection {
     /// Not yet open.
     pub(crate) fn new(target: &Target, tls: Option<Arc<ClientConfig>>) -> Self {
         let (host, port) = (target.host.clone(), target.port);
-        Self { host, port, tls, stream: None, received: Vec::new() }
+        let grpc = target.protocol == Protocol::OtlpGrpc;
+        Self { host, port, tls, grpc, stream: None, received: Vec::new() }
     }
 
     /// Whether it is open, as far as one can know without using it.
@@ -94,16 +102,29 @@ impl Connection {
             // A request is one write; waiting to fill a packet would only delay its tail.
             stream.set_nodelay(true)?;
             self.stream = Some(match &self.tls {
+                None if self.grpc => Stream::Grpc(Caller::new(stream).await?),
                 None => Stream::Clear(stream),
-                Some(tls) => Stream::Tls(Box::new(handshake(tls, &self.host, stream).await?)),
+                Some(tls) => {
+                    let stream = handshake(tls, &self.host, stream).await?;
+                    if self.grpc {
+                        Stream::Grpc(Caller::new(stream).await?)
+                    } else {
+                        Stream::Tls(Box::new(stream))
+                    }
+                }
             });
             self.received.clear();
         }
         Ok(())
     }
 
-    /// Sends a request and reads its answer. Dropping the future closes the connection.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {
+    /// Sends a request, with gRPC behind this head, and reads its answer. Dropping the future
+    /// closes the connection.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &[u8],
+        head: Option<Request<()>>,
+    ) -> Result<Answer, Failure> {
         self.open().await.map_err(Failure::Connect)?;
         let Some(mut stream) = self.stream.take() else { return Err(Failure::Closed) };
         let received = &mut self.received;
@@ -115,6 +136,10 @@ impl Connection {
             Stream::Tls(stream) => {
                 let (input, output) = tokio::io::split(stream);
                 exchange(input, output, request, received).await?
+            }
+            Stream::Grpc(caller) => {
+                let Some(head) = head else { return Err(Failure::Closed) };
+                caller.exchange(head, request).await?
             }
         };
         // Bytes behind the answer belong to no request: such a connection is not trusted again.

@@ -68,7 +68,7 @@ pub(crate) fn write_event(out: &mut Vec<u8>, labels: &Labels, random: &mut Rando
     put(out, "\",\"severity\":\"");
     put(out, story.level);
     put(out, "\",\"service\":");
-    let service = labels.service.as_deref().unwrap_or_else(|| random.pick(&SERVICES, "checkout"));
+    let service = service(labels, random);
     put_quoted(out, service);
     if let Some(class) = &labels.class {
         put(out, ",\"class\":");
@@ -92,21 +92,29 @@ pub(crate) fn write_event(out: &mut Vec<u8>, labels: &Labels, random: &mut Rando
     let seq = slot(out, SEQ_DIGITS);
     put(out, ",\"try\":");
     let attempt = slot(out, TRY_DIGITS);
-    put(out, &story.attributes);
+    story.write_attributes(out);
     put(out, "}}\n");
     Mark { stamp, seq, attempt, end: out.len() }
 }
 
+/// The service of an event.
+pub(crate) fn service<'l>(labels: &'l Labels, random: &mut Random) -> &'l str {
+    labels.service.as_deref().unwrap_or_else(|| random.pick(&SERVICES, "checkout"))
+}
+
 /// What happened: the parts of an event that belong together.
-struct Story {
-    level: &'static str,
-    message: String,
-    /// Members for the end of the attributes, each with a comma before it.
-    attributes: String,
+pub(crate) struct Story {
+    pub(crate) level: &'static str,
+    pub(crate) message: String,
+    pub(crate) status: Option<u16>,
+    /// Milliseconds, with one decimal.
+    pub(crate) latency: String,
+    pub(crate) user: Option<u64>,
+    pub(crate) host: u64,
 }
 
 impl Story {
-    fn draw(random: &mut Random) -> Self {
+    pub(crate) fn draw(random: &mut Random) -> Self {
         let (method, route) = (random.pick(&METHODS, "GET"), random.pick(&ROUTES, "orders"));
         let (id, user, host) = (random.below(100_000), random.below(100_000), random.below(8));
         let tenths = 5 + random.exponential(250.0).min(99_000.0) as u64;
@@ -119,15 +127,20 @@ impl Story {
             90..97 => ("WARN", Some(429), format!("slow call to {route}, retry 1 of 3 for {id}")),
             _ => ("ERROR", Some(502), format!("upstream {route} failed for {id}: \"reset\"")),
         };
-        let mut attributes = String::new();
+        let user = (random.below(4) == 0).then_some(user);
+        Self { level, message, status, latency, user, host }
+    }
+
+    /// Appends the members for the end of the attributes, each with a comma before it.
+    fn write_attributes(&self, out: &mut Vec<u8>) {
+        let Self { status, latency, user, host, .. } = self;
         if let Some(status) = status {
-            attributes = format!(",\"http.status_code\":{status},\"latency_ms\":{latency}");
+            put(out, &format!(",\"http.status_code\":{status},\"latency_ms\":{latency}"));
         }
-        if random.below(4) == 0 {
-            attributes.push_str(&format!(",\"user.id\":\"u{user}\""));
+        if let Some(user) = user {
+            put(out, &format!(",\"user.id\":\"u{user}\""));
         }
-        attributes.push_str(&format!(",\"host.name\":\"web-{host:02}\""));
-        Self { level, message, attributes }
+        put(out, &format!(",\"host.name\":\"web-{host:02}\""));
     }
 }
 

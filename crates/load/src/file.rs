@@ -228,7 +228,10 @@ mod tests {
         let mut lines = Lines {
             path: path.into(),
             context: Context { labels, file, stem, ids: true, year: Year::Given(2026) },
-            head: Target::parse("http://gate").unwrap().head(None).unwrap(),
+            head: Target::parse("http://gate", crate::args::Protocol::Ndjson)
+                .unwrap()
+                .head(None)
+                .unwrap(),
             batch,
             claims: Claims::new(Some(6), None, None),
             again: false,

@@ -9,11 +9,11 @@
 //! |---|---|
 //! | Which load is wanted, within which bounds? | [`args`], [`units`], [`plan`] |
 //! | When is an event due? | [`schedule`], `feed` |
-//! | What does a made-up event look like, and why is it cheap? | `events`, `prebuilt` |
+//! | What does a made-up event look like, and why is it cheap? | `events`, `otlp`, `prebuilt` |
 //! | How does a line of a file become an event? | `file`, `read`, `lines` |
 //! | Where does it go, and what stands above each body? | [`target`] |
 //! | Whom does it trust there? | [`trust`] |
-//! | What did the server answer, and what does it mean? | `answer`, `verdict` |
+//! | What did the server answer, and what does it mean? | `answer`, `grpc`, `verdict` |
 //! | Is it sent again? | `retry` |
 //! | What does a connection do? | `connection`, `worker`, `shared` |
 //! | What happened? | `tally`, `ledger`, [`summary`], [`progress`] |
@@ -27,8 +27,10 @@ mod error;
 mod events;
 mod feed;
 mod file;
+mod grpc;
 mod ledger;
 mod lines;
+mod otlp;
 pub mod plan;
 mod prebuilt;
 
@@ -47,7 +49,7 @@ pub mod units;
 mod verdict;
 mod worker;
 
-pub use args::{Format, LoadArgs};
+pub use args::{Format, LoadArgs, Protocol};
 pub use error::LoadError;
 pub use file::LineCounts;
 pub use progress::{Bar, Observer, Progress};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::args::LoadArgs;
+use crate::args::{LoadArgs, Protocol};
 use crate::error::LoadError;
 use crate::events::Labels;
 use crate::prebuilt::Prebuilt;
@@ -62,8 +62,13 @@ impl LoadArgs {
             }
         }
         self.check_pattern()?;
-        let target = Target::parse(&self.url)?;
-        let tls = trust::client(target.https, self.ca.as_deref())?;
+        if self.from.is_some() && self.protocol != Protocol::Ndjson {
+            let value = format!("{:?}", self.protocol);
+            return Err(refuse("--protocol", value, "must be ndjson with --from"));
+        }
+        let url = if self.url.is_empty() { self.protocol.url() } else { &self.url };
+        let target = Target::parse(url, self.protocol)?;
+        let tls = trust::client(target.https, self.ca.as_deref(), self.protocol)?;
         let head = target.head(self.token.as_ref().map(|token| token.0.as_str()))?;
         // Drawn for each run, whatever its name and seed: a run repeated is no repeat of requests.
         let head = if self.no_idempotency_key { head } else { head.keyed(random::ambient()) };
@@ -167,6 +172,10 @@ mod tests {
         assert!(refusal(|a| a.service = Some(String::new())).contains("--service"));
         assert!(refusal(|a| a.run = Some("x".repeat(129))).contains("1 to 128 bytes"));
         assert!(refusal(|a| a.url = "ftp://x/".into()).contains("only http://"));
+        assert!(
+            refusal(|a| (a.from, a.protocol) = (Some("x".into()), Protocol::OtlpHttp))
+                .contains("ndjson")
+        );
         assert!(refusal(|a| (a.connections, a.batch) = (1024, 10_000)).contains("MiB"));
     }
 

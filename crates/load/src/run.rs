@@ -112,6 +112,8 @@ fn shared(
         }
     };
     Ok(Arc::new(Run {
+        head: plan.head.clone(),
+        protocol: args.protocol,
         start: clock::now(),
         until: args.duration,
         batch: args.batch,
@@ -154,7 +156,9 @@ fn spawn(
     for number in 0..args.connections {
         let mut random = Random::new(plan.seed, number as u64);
         let prebuilt = match run.feed {
-            Feed::Generated(_) => Prebuilt::set(&plan.head, &plan.labels, args.batch, &mut random),
+            Feed::Generated(_) => {
+                Prebuilt::set(&plan.head, args.protocol, &plan.labels, args.batch, &mut random)
+            }
             Feed::File(_) => Vec::new(),
         };
         let Some(tally) = each.next().map(Arc::clone) else { break };

@@ -10,12 +10,14 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::args::Protocol;
 use crate::clock;
 use crate::error::LoadError;
 use crate::feed::Claims;
 use crate::file::FromFile;
 use crate::ledger::Ledger;
 use crate::summary::Ended;
+use crate::target::Head;
 
 /// Where requests come from.
 pub(crate) enum Feed {
@@ -27,6 +29,8 @@ pub(crate) enum Feed {
 
 /// What all connections of a run share.
 pub(crate) struct Run {
+    pub(crate) head: Head,
+    pub(crate) protocol: Protocol,
     pub(crate) start: Instant,
     pub(crate) until: Option<Duration>,
     pub(crate) batch: usize,

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
+use http::Request;
 use thiserror::Error;
 
+use crate::args::Protocol;
 use crate::calendar::digits;
 
-/// Where events are posted when the URL names no path.
-const DEFAULT_PATH: &str = "/v1/events";
 /// Digits of a body's length: ten thousand million bytes are far above any bound here.
 const LENGTH_DIGITS: usize = 10;
 /// Digits of the first event's number in a request's key: as many as a `seq` has.
@@ -52,17 +52,19 @@ pub struct Target {
     pub port: u16,
     /// Host and port as the `Host` header wants them.
     authority: String,
-    /// Path and query; [`DEFAULT_PATH`] when the URL names none.
+    /// Path and query; those of the protocol when the URL names none.
     path: String,
+    /// What is spoken there.
+    pub(crate) protocol: Protocol,
 }
 
 impl Target {
-    /// Reads `http[s]://host[:port][/path][?query]`; without a path it is `/v1/events`.
+    /// Reads `http[s]://host[:port][/path][?query]`; without a path it is that of the protocol.
     ///
     /// # Errors
     /// [`TargetError::Scheme`] for other schemes, [`TargetError::Malformed`] for
     /// everything else that is no such URL.
-    pub fn parse(url: &str) -> Result<Self, TargetError> {
+    pub fn parse(url: &str, protocol: Protocol) -> Result<Self, TargetError> {
         let malformed = |reason| TargetError::Malformed { url: url.to_owned(), reason };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| malformed("no scheme"))?;
         let https = scheme.eq_ignore_ascii_case("https");
@@ -98,11 +100,18 @@ impl Target {
             None => return Err(malformed("only a port may follow the address")),
         };
         let path = match path {
-            "" | "/" => DEFAULT_PATH.to_owned(),
-            query if query.starts_with('?') => format!("{DEFAULT_PATH}{query}"),
+            "" | "/" => protocol.path().to_owned(),
+            query if query.starts_with('?') => format!("{}{query}", protocol.path()),
             path => path.to_owned(),
         };
-        Ok(Self { host: host.to_owned(), https, port, authority: authority.to_owned(), path })
+        Ok(Self {
+            host: host.to_owned(),
+            https,
+            port,
+            authority: authority.to_owned(),
+            path,
+            protocol,
+        })
     }
 
     /// The head of every request to this target.
@@ -117,16 +126,36 @@ impl Target {
             }
             Some(_) => return Err(TargetError::Token),
         };
+        if self.protocol == Protocol::OtlpGrpc {
+            let template = self.call(token).map_err(|_| TargetError::Token)?;
+            let grpc = Some(Call { template, run: None });
+            return Ok(Head { bytes: Vec::new(), length: 0..0, key: None, grpc });
+        }
         let before = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: tidegate-load/{}\r\n{authorization}\
-             Content-Type: application/x-ndjson\r\nContent-Length: ",
+             Content-Type: {}\r\nContent-Length: ",
             self.path,
             self.authority,
             env!("CARGO_PKG_VERSION"),
+            self.protocol.content_type(),
         );
         let length = before.len()..before.len() + LENGTH_DIGITS;
         let bytes = format!("{before}{}\r\n\r\n", " ".repeat(LENGTH_DIGITS)).into_bytes();
-        Ok(Head { bytes, length, key: None })
+        Ok(Head { bytes, length, key: None, grpc: None })
+    }
+
+    /// The head of every call of gRPC.
+    fn call(&self, token: Option<&str>) -> Result<Request<()>, http::Error> {
+        let scheme = if self.https { "https" } else { "http" };
+        let mut call = Request::post(format!("{scheme}://{}{}", self.authority, self.path))
+            .version(http::Version::HTTP_2)
+            .header("te", "trailers")
+            .header("content-type", self.protocol.content_type())
+            .header("user-agent", concat!("tidegate-load/", env!("CARGO_PKG_VERSION")));
+        if let Some(token) = token {
+            call = call.header("authorization", format!("Bearer {token}"));
+        }
+        call.body(())
     }
 }
 
@@ -137,9 +166,31 @@ pub struct Head {
     length: Range<usize>,
     /// Where the number of the first event stands in the request's key, if it has one.
     key: Option<Range<usize>>,
+    /// With gRPC there are no bytes, but this.
+    grpc: Option<Call>,
+}
+
+/// The head of a call.
+#[derive(Debug, Clone)]
+struct Call {
+    template: Request<()>,
+    /// What begins the key, if there is one.
+    run: Option<u64>,
 }
 
 impl Head {
+    /// The head of a call whose first event has this number; `None` where calls are not made.
+    pub(crate) fn call(&self, first: u64) -> Option<Request<()>> {
+        let call = self.grpc.as_ref()?;
+        let mut request = call.template.clone();
+        if let Some(run) = call.run
+            && let Ok(key) = format!("{run:016x}-{first:010}").parse()
+        {
+            request.headers_mut().insert("idempotency-key", key);
+        }
+        Some(request)
+    }
+
     /// The bytes that open a request; its body follows directly.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -150,6 +201,10 @@ impl Head {
     /// number that [`set_first`](Self::set_first) notes.
     #[must_use]
     pub fn keyed(mut self, run: u64) -> Self {
+        if let Some(call) = &mut self.grpc {
+            call.run = Some(run);
+            return self;
+        }
         let at = self.length.end + 2;
         let header = format!("Idempotency-Key: {run:016x}-{}\r\n", "0".repeat(KEY_DIGITS));
         let end = at + header.len() - 2;
@@ -161,7 +216,7 @@ impl Head {
     /// Whether requests with this head have a key.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
-        self.key.is_some()
+        self.key.is_some() || self.grpc.as_ref().is_some_and(|call| call.run.is_some())
     }
 
     /// Notes the number of the first event in the key, if there is one, of a request that starts
@@ -195,7 +250,7 @@ mod tests {
             ("HTTP://gate:1?partial=true", "gate", 1, "/v1/events?partial=true"),
             ("http://[::1]:9000/in#top", "::1", 9000, "/in"),
         ] {
-            let target = Target::parse(url).unwrap();
+            let target = Target::parse(url, Protocol::Ndjson).unwrap();
             assert_eq!(target.https, url.to_lowercase().starts_with("https"));
             assert_eq!(
                 (target.host.as_str(), target.port, target.path.as_str()),
@@ -206,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused_with_the_reason() {
-        let refusal = |url| Target::parse(url).unwrap_err().to_string();
+        let refusal = |url| Target::parse(url, Protocol::Ndjson).unwrap_err().to_string();
         assert!(refusal("ftp://gate/").contains("only http://"));
         assert!(refusal("gate:8080").contains("no scheme"));
         assert!(refusal("http://a:b@gate/").contains("--token"));
@@ -216,7 +271,7 @@ mod tests {
         assert!(refusal("http://[::1/").contains(']'));
         assert!(refusal("http://[::1]x/").contains("only a port"));
         assert!(refusal("http://gate/a b\r\nX: y").contains("%-encoded"));
-        let target = Target::parse("http://gate").unwrap();
+        let target = Target::parse("http://gate", Protocol::Ndjson).unwrap();
         for token in ["", "a b", "a\r\nX: y", "ä"] {
             assert_eq!(target.head(Some(token)).unwrap_err(), TargetError::Token);
         }
@@ -224,7 +279,10 @@ mod tests {
 
     #[test]
     fn a_head_takes_the_length_of_its_body() {
-        let head = Target::parse("http://[::1]:9/").unwrap().head(Some("s3cret")).unwrap();
+        let head = Target::parse("http://[::1]:9/", Protocol::Ndjson)
+            .unwrap()
+            .head(Some("s3cret"))
+            .unwrap();
         let mut request = head.bytes().to_vec();
         head.set_length(&mut request, 26_600);
         let text = String::from_utf8(request).unwrap();

@@ -11,6 +11,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use crate::args::Protocol;
+
 /// Nobody can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TrustError {
@@ -71,6 +73,7 @@ pub fn authorities(
 pub(crate) fn client(
     https: bool,
     ca: Option<&Path>,
+    protocol: Protocol,
 ) -> Result<Option<Arc<ClientConfig>>, TrustError> {
     let authorities = authorities(https, ca)?;
     if !https {
@@ -91,6 +94,7 @@ pub(crate) fn client(
         .with_safe_default_protocol_versions()
         .map_err(|_| TrustError::System)?;
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let http: &[u8] = if protocol == Protocol::OtlpGrpc { b"h2" } else { b"http/1.1" };
+    config.alpn_protocols = vec![http.to_vec()];
     Ok(Some(Arc::new(config)))
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::answer::Answer;
+use crate::args::Protocol;
+use crate::otlp;
 
 /// Bytes of a server's message that are kept.
 const MESSAGE_BYTES: usize = 400;
@@ -41,9 +43,13 @@ struct Accepted {
     accepted: u64,
 }
 
-/// Judges a whole answer.
-pub(crate) fn judge(answer: &Answer) -> Verdict {
+/// Judges a whole answer to a request of so many events.
+pub(crate) fn judge(answer: &Answer, protocol: Protocol, events: u64) -> Verdict {
     match answer.status {
+        200..300 if protocol != Protocol::Ndjson => {
+            let accepted = events.saturating_sub(otlp::rejected(&answer.body));
+            Verdict::Acknowledged { accepted: Some(accepted) }
+        }
         200..300 => {
             let body = serde_json::from_slice::<Accepted>(&answer.body);
             Verdict::Acknowledged { accepted: body.ok().map(|body| body.accepted) }
@@ -81,7 +87,7 @@ mod tests {
 
     #[test]
     fn statuses_are_judged() {
-        let judge = |status, body| judge(&answer(status, body));
+        let judge = |status, body| judge(&answer(status, body), Protocol::Ndjson, 9);
         assert_eq!(judge(200, "{\"accepted\":7}"), Verdict::Acknowledged { accepted: Some(7) });
         assert_eq!(judge(202, "fine"), Verdict::Acknowledged { accepted: None });
         for status in [429, 503] {

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::time::{Instant, timeout};
 
-use crate::calendar::stamp;
 use crate::clock;
 use crate::connection::{Connection, Failure};
 use crate::error::LoadError;
@@ -66,7 +65,7 @@ impl Worker {
             }
             turn = (turn + 1) % prebuilt.len().max(1);
             let Some(request) = prebuilt.get_mut(turn) else { break };
-            let outgoing = request.fill(claim.first, claim.events, &stamp(clock::wall()));
+            let outgoing = request.fill(claim.first, claim.events, clock::wall());
             self.settle(outgoing, claim).await?;
         }
         Ok(())
@@ -158,7 +157,8 @@ impl Worker {
         self.tally().sending(attempt, claim.events);
         let run = Arc::clone(&self.run);
         let in_flight = InFlight { run: &run, claim, attempt: named };
-        let answer = timeout(run.timeout, self.connection.exchange(request)).await;
+        let exchange = self.connection.exchange(request, run.head.call(claim.first));
+        let answer = timeout(run.timeout, exchange).await;
         in_flight.landed();
         let answer = match answer {
             Ok(Ok(answer)) => answer,
@@ -172,7 +172,7 @@ impl Worker {
                 return self.unanswered(claim, named, None);
             }
         };
-        let verdict = verdict::judge(&answer);
+        let verdict = verdict::judge(&answer, run.protocol, claim.events as u64);
         if !matches!(verdict, Verdict::Acknowledged { .. }) {
             let kind = format!("http_{}", answer.status);
             self.tally().failed(&kind, || verdict::message(&answer));

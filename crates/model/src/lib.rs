@@ -6,8 +6,8 @@
 //! `clock`, which is a counter. The driver is the same flow, polled on a thread of its own, and the
 //! handler answers when the schedule says so.
 //!
-//! What is not in the model: tokio's tasks and timers, and the ring of a local handle, which is a
-//! crate of its own. Both are covered in real time by the library's own tests.
+//! What is not in the model: tokio's tasks and timers. They are covered in real time by the library's
+//! own tests.
 //!
 //! `tests/` holds the properties. `guards` removes one guard of the code after the other and shows
 //! the property that fails without it.
@@ -63,6 +63,8 @@ mod batcher {
     mod room;
     #[path = "../../../tidegate/src/batcher/round.rs"]
     mod round;
+    #[path = "../../../tidegate/src/batcher/stash.rs"]
+    mod stash;
     #[path = "../../../tidegate/src/batcher/stats.rs"]
     mod stats;
     mod sync;

@@ -34,8 +34,13 @@ impl Clock {
     /// What the wall clock showed at this moment, in milliseconds since 1970-01-01 UTC, if it has
     /// not been set since the server began.
     pub(crate) fn unix_millis(&self, moment: Moment) -> i64 {
+        self.unix_micros(moment) / 1_000
+    }
+
+    /// The same in microseconds.
+    pub(crate) fn unix_micros(&self, moment: Moment) -> i64 {
         let since = i64::try_from(moment.as_nanos()).unwrap_or(i64::MAX);
-        self.origin_unix_nanos.saturating_add(since) / 1_000_000
+        self.origin_unix_nanos.saturating_add(since) / 1_000
     }
 
     /// Completes at this moment; never, if there is none.

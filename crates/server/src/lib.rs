@@ -25,7 +25,7 @@ pub mod simulator;
 mod status;
 pub mod telemetry;
 
-pub use app::{Extras, RunError, Server, StartError};
+pub use app::{Addresses, Extras, RunError, Server, StartError};
 pub use dead_letters::event_line;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

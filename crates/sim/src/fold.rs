@@ -85,7 +85,8 @@ pub(crate) fn fold(entry: &Entry, controller: &str, against: &Reference, runs: &
         attempts_per_1000: ratio(of(|run| run.attempts), delivered / 1e3),
         busy_seconds_per_million: ratio(of(|run| run.busy_s), delivered / 1e6),
         decisions: of(|run| run.decisions),
-        typical_seed: typical(runs),
+        typical_seed: in_order(runs, runs.len() / 2),
+        worst_seed: in_order(runs, 0),
         remarks: against.remarks.clone(),
     }
 }
@@ -111,11 +112,11 @@ fn named(beginnings: &[Beginning], runs: &[Summary]) -> Vec<Option<(f64, f64)>> 
     runs.iter().flat_map(|run| run.settled.iter().skip(skip).copied()).collect()
 }
 
-/// The seed in the middle by steady goodput; of equals the first.
-fn typical(runs: &[Summary]) -> u64 {
+/// The seed at that place by steady goodput, the least first; of equals the first.
+fn in_order(runs: &[Summary], place: usize) -> u64 {
     let mut order: Vec<&Summary> = runs.iter().collect();
     order.sort_by(|a, b| a.steady.total_cmp(&b.steady).then(a.seed.cmp(&b.seed)));
-    order.get(order.len() / 2).map_or(0, |run| run.seed)
+    order.get(place).map_or(0, |run| run.seed)
 }
 
 /// Null of nothing.

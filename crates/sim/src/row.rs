@@ -116,6 +116,8 @@ pub struct Row {
     pub decisions: f64,
     /// The seed whose run is nearest to the middle, by steady goodput.
     pub typical_seed: u64,
+    /// The seed whose run delivered the least, by steady goodput.
+    pub worst_seed: u64,
     /// What a reader has to know of this scenario, as sentences.
     pub remarks: Vec<String>,
 }

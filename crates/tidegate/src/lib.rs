@@ -77,9 +77,9 @@
 //!
 //! # Features, and what each costs
 //!
-//! - `async` (on by default): the [`Batcher`]. Brings in tokio (its runtime, timers and channels)
-//!   and `rtrb`, a small ring buffer. Without it the crate is the pure engine, with no clock, no
-//!   threads and no runtime, and depends on `thiserror` alone.
+//! - `async` (on by default): the [`Batcher`]. Brings in tokio (its runtime, timers and
+//!   channels). Without it the crate is the pure engine, with no clock, no threads and no runtime,
+//!   and depends on `thiserror` alone.
 //! - `stream`: a `Sink` of items and a `Stream` of outcomes. Brings in `futures-core` and
 //!   `futures-sink`, which are traits only.
 //! - `tower`: a service as a handler, a batcher as a service. Brings in `tower-service`, one trait.

@@ -99,13 +99,20 @@ const VIEWS = [
 
 function Bar({ route }: { route: Route }) {
   const [theme, nextTheme] = useTheme();
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the views do not fit beside each other: the one that is shown is in sight.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each view has its place
+  useEffect(() => {
+    const here = nav.current?.querySelector("[aria-current]");
+    here?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [route.view]);
   return (
     <header className="bar">
       <Link className="brand" href="/">
         <Mark />
         tidegate
       </Link>
-      <nav className="nav" aria-label="Views">
+      <nav className="nav" aria-label="Views" ref={nav}>
         {VIEWS.map(([href, view, label]) => {
           const isHere = route.view === view || (view === "overview" && route.view === "lane");
           return (

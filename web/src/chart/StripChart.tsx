@@ -2,9 +2,11 @@
 // is), and the drawing. It draws only while it can be seen.
 
 import { type ReactNode, useEffect, useId, useMemo, useRef, useState } from "react";
+import { lowerBound } from "../live/series";
 import type { MarkGroup } from "./marks";
 import { type Columns, type Line, Strip, type StripOptions, type StripView } from "./strip";
 import { onTheme } from "./theme";
+import { Turns } from "./turns";
 
 /** What a strip shows at a moment. */
 export type Read = () => StripView;
@@ -21,7 +23,9 @@ export interface StripChartProps {
   readonly height?: number;
   readonly top?: number;
   readonly topRight?: number;
-  readonly binary?: boolean;
+  readonly binary?: StripOptions["binary"];
+  /** The key says the figures of the moment that is looked at, and not the last ones. */
+  readonly ofMoment?: boolean;
   readonly sync?: string;
   readonly log?: boolean;
   readonly bare?: boolean;
@@ -125,14 +129,18 @@ function draw(
   let cursor: number | null = null;
   let seen = true;
   let group: MarkGroup | null = null;
-  const write = () => {
-    const index = cursor ?? lastKnown(view.columns);
+  const write = (columns: Columns = view.columns) => {
+    const moment = latest.current.ofMoment ? view.at : null;
+    const index = cursor ?? placeOf(columns, moment) ?? lastKnown(columns);
     lines.forEach((line, place) => {
       const element = figures.current[place];
-      const text = line.format(index === null ? null : view.columns[place + 1]?.[index]);
+      const column = columns[place + 1];
+      const value = index === null ? null : column?.[index];
+      // Lines of a race have points at times of their own: what holds is the last one.
+      const text = line.format(latest.current.ofMoment ? heldAt(column, index) : value);
       if (element && element.textContent !== text) element.textContent = text;
     });
-    if (empty.current) empty.current.hidden = hasAny(view.columns);
+    if (empty.current) empty.current.hidden = hasAny(columns);
   };
   const options: StripOptions = {
     lines,
@@ -156,19 +164,31 @@ function draw(
       setTip(next ? { group: next, left, width: at.clientWidth } : null);
     },
   };
-  const strip = new Strip(at, Math.max(at.clientWidth, 80), options, view);
+  let width = Math.max(at.clientWidth, 80);
+  const strip = new Strip(at, width, options, view);
+  const turns = new Turns();
   const fresh = () => {
     if (!seen || document.hidden) return;
-    view = latest.current.read();
-    strip.show(view);
-    write();
+    const next = latest.current.read();
+    // The figures follow each tick; the drawing, which is what costs, has its turns.
+    if (turns.isDue(next, width)) {
+      view = next;
+      strip.show(view);
+    }
+    write(cursor === null ? next.columns : view.columns);
   };
   write();
-  const resize = new ResizeObserver(() => strip.resize(Math.max(at.clientWidth, 80)));
+  const resize = new ResizeObserver(() => {
+    width = Math.max(at.clientWidth, 80);
+    strip.resize(width);
+  });
   resize.observe(at);
   const sight = new IntersectionObserver(
     (entries) => {
-      seen = entries.at(-1)?.isIntersecting ?? true;
+      const isSeen = entries.at(-1)?.isIntersecting ?? true;
+      // What comes into sight is drawn at once: it is as old as when it was last seen.
+      if (isSeen && !seen) turns.reset();
+      seen = isSeen;
       fresh();
     },
     { rootMargin: "120px" },
@@ -182,6 +202,17 @@ function draw(
     () => strip.destroy(),
   ];
   return { stop: () => stops.forEach((stop) => void stop()) };
+}
+
+/** The place of the last point at a moment, if one is looked at. */
+function placeOf([times]: Columns, moment: number | null | undefined): number | null {
+  if (moment === null || moment === undefined) return null;
+  return Math.max(0, Math.min(lowerBound(times, moment), times.length - 1));
+}
+
+/** The last value there is up to a place. */
+function heldAt(column: readonly (number | null)[] | undefined, index: number | null) {
+  return column?.slice(0, (index ?? -1) + 1).findLast((value) => value !== null) ?? null;
 }
 
 function lastKnown(columns: Columns): number | null {

@@ -50,8 +50,8 @@ export interface StripOptions {
   readonly top?: number;
   /** The same of the right axis. */
   readonly topRight?: number;
-  /** Ticks at powers of two, for bytes. */
-  readonly binary?: boolean;
+  /** Which axes have ticks at powers of two, for bytes. */
+  readonly binary?: "left" | "right";
   /** Strips with the same key have one crosshair. */
   readonly sync?: string;
   readonly timeAxis?: (seconds: number) => string;
@@ -157,7 +157,7 @@ export class Strip {
       ...text,
       scale: "y",
       size: 52,
-      ...(this.#options.binary ? { incrs: BINARY_STEPS } : {}),
+      ...(this.#options.binary === "left" ? { incrs: BINARY_STEPS } : {}),
       gap: 6,
       ticks: { show: false },
       grid,
@@ -183,7 +183,8 @@ export class Strip {
         ...y,
         scale: "right",
         side: 1,
-        size: 50,
+        size: 52,
+        ...(this.#options.binary === "right" ? { incrs: BINARY_STEPS } : {}),
         grid: { show: false },
         values: (_, splits) => splits.map((value) => (value === null ? "" : right(value))),
       });

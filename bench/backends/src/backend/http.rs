@@ -4,15 +4,16 @@
 //! that were made once, and the answer's head is parsed in place.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use tidegate::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{Backend, Disturbance, FirstTrouble, Later, Site};
+use super::{Backend, Disturb, Disturbance, FirstTrouble, Later, Site};
 use crate::child::Child;
 use crate::cpu;
 use crate::rows::rows;
@@ -31,6 +32,8 @@ pub(crate) struct Http {
     service: Service,
     child: Child,
     address: Address,
+    /// Items it had when the last sink was handed out.
+    before: AtomicU64,
 }
 
 impl Http {
@@ -41,8 +44,15 @@ impl Http {
         all.extend(arguments.iter().map(|one| std::ffi::OsStr::new(one.as_str())));
         let (child, line) = Child::start(&all).await?;
         let address = line.parse().with_context(|| format!("{line:?} is no address"))?;
-        Ok(Self { service, child, address })
+        Ok(Self { service, child, address, before: AtomicU64::new(0) })
     }
+}
+
+/// Items that the stand-in at this address has taken since it began.
+async fn taken(address: Address) -> anyhow::Result<u64> {
+    let (status, body) = get(address, "/taken").await?;
+    ensure!(status == 200, "the stand-in answers {status}");
+    Ok(std::str::from_utf8(&body)?.trim().parse()?)
 }
 
 impl Site for Http {
@@ -62,8 +72,25 @@ impl Site for Http {
         })
     }
 
-    fn disturb(&self) -> Later<'_, anyhow::Result<Disturbance>> {
+    fn sink(&self) -> Later<'_, anyhow::Result<String>> {
         Box::pin(async move {
+            slow_down(self.address, 1.0).await?;
+            self.before.store(taken(self.address).await?, Ordering::Relaxed);
+            Ok(format!("type: http\nurl: 'http://{}/items'\n", self.address))
+        })
+    }
+
+    fn taken(&self) -> Later<'_, anyhow::Result<u64>> {
+        Box::pin(async move {
+            Ok(taken(self.address).await?.saturating_sub(self.before.load(Ordering::Relaxed)))
+        })
+    }
+
+    fn disturb(&self, kind: Disturb) -> Later<'_, anyhow::Result<Disturbance>> {
+        Box::pin(async move {
+            if kind != Disturb::Neighbour {
+                bail!("an HTTP API has neither indexes nor maintenance that we could ask for");
+            }
             slow_down(self.address, SLOWER).await?;
             Ok(Disturbance::Slow(self.address))
         })
@@ -93,6 +120,16 @@ async fn connect(address: Address) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// What is at `path`: a status and a body.
+pub(crate) async fn get(address: Address, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+    let mut stream =
+        connect(address).await.with_context(|| format!("{address} does not listen"))?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let answer = answer(&mut stream).await?;
+    Ok((answer.status, answer.body))
 }
 
 /// Makes every request that many times slower.
@@ -173,6 +210,7 @@ impl Backend for Client {
 struct Answer {
     status: u16,
     retry_after: Option<Duration>,
+    body: Vec<u8>,
 }
 
 impl Answer {
@@ -187,7 +225,7 @@ impl Answer {
     }
 }
 
-/// Reads an answer: its head, and its body to the end, which is not looked at.
+/// Reads an answer: its head, and its body to the end.
 async fn answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
     let odd = |what: String| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
     let mut bytes = Vec::with_capacity(HEAD_MAX);
@@ -216,6 +254,7 @@ async fn answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
         }
-        return Ok(Answer { status, retry_after });
+        bytes.drain(..length);
+        return Ok(Answer { status, retry_after, body: bytes });
     }
 }

@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tidegate::Outcome;
 
 /// A future that a trait object can answer with.
@@ -40,8 +41,14 @@ pub(crate) trait Site: Send + Sync {
     /// An empty table, with these many connections open.
     fn fresh(&self, connections: u32) -> Later<'_, anyhow::Result<Arc<dyn Backend>>>;
 
-    /// Begins what takes away most of the backend; it ends with [`Disturbance::end`].
-    fn disturb(&self) -> Later<'_, anyhow::Result<Disturbance>>;
+    /// What a server's configuration says of it, a setting a line; there is nothing in it yet.
+    fn sink(&self) -> Later<'_, anyhow::Result<String>>;
+
+    /// How many items it has of the sink that was handed out last.
+    fn taken(&self) -> Later<'_, anyhow::Result<u64>>;
+
+    /// Begins what disturbs it; that ends with [`Disturbance::end`].
+    fn disturb(&self, kind: Disturb) -> Later<'_, anyhow::Result<Disturbance>>;
 
     /// Processor time of the backend so far; the difference of two is what a run took.
     fn cpu(&self) -> Duration;
@@ -52,12 +59,26 @@ pub(crate) trait Site: Send + Sync {
     }
 }
 
-/// What takes away most of a backend while it lasts.
+/// What disturbs a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Disturb {
+    /// Most of it is taken away: busy loops and a writer beside a database; the stand-in ten times
+    /// slower
+    Neighbour,
+    /// The table grows indexes, and keeps them
+    Indexes,
+    /// A vacuum and a checkpoint in PostgreSQL, a checkpoint of the whole log in SQLite
+    Maintenance,
+}
+
+/// What disturbs a backend while it lasts.
 pub(crate) enum Disturbance {
     /// Another process beside it.
     Neighbour(crate::child::Child),
     /// The backend itself, at this address, is told to be slower.
     Slow(http::Address),
+    /// Statements of somebody else's.
+    Work(tokio::task::JoinHandle<anyhow::Result<()>>),
 }
 
 impl Disturbance {
@@ -66,6 +87,7 @@ impl Disturbance {
         match self {
             Self::Neighbour(child) => child.end().await,
             Self::Slow(address) => http::slow_down(address, 1.0).await,
+            Self::Work(work) => work.await.context("statements broke")?,
         }
     }
 }

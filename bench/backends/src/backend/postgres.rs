@@ -22,13 +22,15 @@ use tidegate_testbed::postgres::{Postgres as Server, Settings};
 use tidegate_testbed::proxy::Proxy;
 use tokio_postgres::{Client, NoTls, Statement};
 
-use super::{Backend, Disturbance, FirstTrouble, Later, Site};
+use super::{Backend, Disturb, Disturbance, FirstTrouble, Later, Site};
 use crate::child::Child;
 use crate::cpu;
 use crate::rows::{Row, rows};
 
 /// The database that is there from the beginning.
 const DATABASE: &str = "postgres";
+/// Where the product's own tables are.
+const SCHEMA: &str = "product";
 /// Bytes that are encoded before they are sent.
 const CHUNK: usize = 64 << 10;
 
@@ -100,8 +102,31 @@ impl Site for Postgres {
         })
     }
 
-    fn disturb(&self) -> Later<'_, anyhow::Result<Disturbance>> {
+    fn sink(&self) -> Later<'_, anyhow::Result<String>> {
         Box::pin(async move {
+            let clean = format!(
+                "DROP SCHEMA IF EXISTS {SCHEMA} CASCADE; CREATE SCHEMA {SCHEMA}; \
+                 TRUNCATE events, {NEIGHBOURS}"
+            );
+            self.admin.batch_execute(&clean).await?;
+            self.admin.batch_execute("CHECKPOINT").await?;
+            Ok(format!("type: postgres\nurl: '{}'\nschema: {SCHEMA}\n", self.url))
+        })
+    }
+
+    fn taken(&self) -> Later<'_, anyhow::Result<u64>> {
+        Box::pin(async move {
+            let count = format!("SELECT count(*) FROM {SCHEMA}.events");
+            let count: i64 = self.admin.query_one(&count, &[]).await?.try_get(0)?;
+            Ok(u64::try_from(count)?)
+        })
+    }
+
+    fn disturb(&self, kind: Disturb) -> Later<'_, anyhow::Result<Disturbance>> {
+        Box::pin(async move {
+            if kind != Disturb::Neighbour {
+                return Ok(Disturbance::Work(tokio::spawn(work(self.direct.clone(), kind))));
+            }
             // The neighbour sits beside the server: no network in between.
             let arguments = ["neighbour".as_ref(), "postgres".as_ref(), self.direct.as_ref()];
             Ok(Disturbance::Neighbour(Child::start(&arguments).await?.0))
@@ -111,6 +136,27 @@ impl Site for Postgres {
     fn cpu(&self) -> Duration {
         self.postmaster.map(cpu::of_family).unwrap_or_default()
     }
+}
+
+/// What an administrator does to the table that is written to.
+async fn work(url: String, kind: Disturb) -> anyhow::Result<()> {
+    let client = connect(&url).await?;
+    let of_product = format!("SELECT to_regclass('{SCHEMA}.events') IS NOT NULL");
+    let of_product: bool = client.query_one(&of_product, &[]).await?.try_get(0)?;
+    let table = if of_product { format!("{SCHEMA}.events") } else { "events".to_owned() };
+    let statements = match kind {
+        Disturb::Indexes => [
+            format!("CREATE INDEX CONCURRENTLY ON {table} (service, timestamp)"),
+            format!("CREATE INDEX CONCURRENTLY ON {table} (severity_number, timestamp)"),
+        ],
+        Disturb::Neighbour | Disturb::Maintenance => {
+            [format!("VACUUM (ANALYZE) {table}"), "CHECKPOINT".to_owned()]
+        }
+    };
+    for statement in &statements {
+        client.batch_execute(statement).await.with_context(|| statement.clone())?;
+    }
+    Ok(())
 }
 
 /// The number of the server's first process, which its directory names.

@@ -19,7 +19,7 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior};
 use tidegate::Outcome;
 use tokio::sync::oneshot;
 
-use super::{Backend, Disturbance, FirstTrouble, Later, Site};
+use super::{Backend, Disturb, Disturbance, FirstTrouble, Later, Site};
 use crate::child::Child;
 use crate::cpu;
 use crate::rows::{Row, rows};
@@ -96,9 +96,37 @@ impl Site for Sqlite {
         })
     }
 
-    fn disturb(&self) -> Later<'_, anyhow::Result<Disturbance>> {
+    fn sink(&self) -> Later<'_, anyhow::Result<String>> {
+        Box::pin(async move {
+            self.clear()?;
+            Ok(format!("type: sqlite\npath: '{}'\n", self.path().display()))
+        })
+    }
+
+    fn taken(&self) -> Later<'_, anyhow::Result<u64>> {
+        Box::pin(async move {
+            // A neighbour's positions begin far beyond ours.
+            let count = "SELECT count(*) FROM events WHERE position < 1 << 40";
+            let count: i64 = connect(&self.path())?.query_row(count, [], |row| row.get(0))?;
+            Ok(u64::try_from(count)?)
+        })
+    }
+
+    fn disturb(&self, kind: Disturb) -> Later<'_, anyhow::Result<Disturbance>> {
         Box::pin(async move {
             let path = self.path();
+            let statements: &[&str] = match kind {
+                Disturb::Neighbour => &[],
+                Disturb::Indexes => &[
+                    "CREATE INDEX events_by_service ON events (service, timestamp)",
+                    "CREATE INDEX events_by_severity ON events (severity_number, timestamp)",
+                ],
+                Disturb::Maintenance => &["PRAGMA wal_checkpoint(TRUNCATE)"],
+            };
+            if !statements.is_empty() {
+                let work = tokio::task::spawn_blocking(move || execute(&path, statements));
+                return Ok(Disturbance::Work(work));
+            }
             let arguments = ["neighbour".as_ref(), "sqlite".as_ref(), path.as_os_str()];
             Ok(Disturbance::Neighbour(Child::start(&arguments).await?.0))
         })
@@ -208,6 +236,20 @@ pub(crate) fn connect(path: &Path) -> anyhow::Result<Connection> {
     )?;
     connection.execute_batch(TABLE)?;
     Ok(connection)
+}
+
+/// Executes statements beside the writers, each as often as it takes to get the lock.
+fn execute(path: &Path, statements: &[&str]) -> anyhow::Result<()> {
+    let connection = connect(path)?;
+    for statement in statements {
+        let mut tries = 0;
+        while let Err(error) = connection.execute_batch(statement) {
+            tries += 1;
+            let busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+            anyhow::ensure!(busy && tries < 20, "{statement}: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// What a connection's thread has.

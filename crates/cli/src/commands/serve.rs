@@ -27,10 +27,13 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(config: &Config, extras: Extras) -> anyhow::Result<ExitCode> {
     let server = Server::start_with(config, extras).await?;
+    let addresses = server.addresses();
     tracing::info!(
-        address = %server.address(),
+        address = %addresses.main,
+        otlp_grpc = addresses.grpc.map(tracing::field::display),
+        otlp_http = addresses.http.map(tracing::field::display),
         data_dir = %config.data_dir.display(),
-        "taking events at POST /v1/events; figures at /api/metrics"
+        "taking events at POST /v1/events, logs at /v1/logs; figures at /api/metrics"
     );
     let stop = async {
         if let Err(error) = stop_requested().await {

@@ -1,4 +1,5 @@
-//! How does the story look where there is no terminal? A line a second, and each change of scene.
+//! How does the story look where there is no terminal? Where else to look, then a line a second, and
+//! each change of scene.
 
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ impl Plain {
     /// The lines to write now.
     pub(super) fn lines(&mut self, story: &Story) -> Vec<String> {
         let mut lines = Vec::new();
+        if self.phase.is_none() {
+            lines.push(format!("The dashboard is at {} while this lasts.", story.dashboard));
+        }
         if self.phase != Some(story.phase()) {
             self.phase = Some(story.phase());
             lines.push(caption(story));
@@ -59,11 +63,12 @@ mod tests {
         let mut plain = Plain::default();
         let mut story = sample();
         let lines = plain.lines(&story);
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("A neighbour has come"));
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0], "The dashboard is at http://127.0.0.1:8080/ while this lasts.");
+        assert!(lines[1].starts_with("A neighbour has come"));
         let expected = "10.0 s  batch    153  in 100,000/s  out 100,000/s  backlog     1,200  \
                         attempt p50 4.2 ms p99 61 ms  delivery p99 1.31 s";
-        assert_eq!(lines[1], expected);
+        assert_eq!(lines[2], expected);
         assert_eq!(plain.lines(&story), Vec::<String>::new());
         story.note(Duration::from_secs(11), Phase::Neighbour, metrics(1_100_000, 150, 51, vec![]));
         assert_eq!(plain.lines(&story).len(), 1);

@@ -79,6 +79,8 @@ pub(super) struct Story {
     pub(super) controller: Controller,
     /// What batches should stay under, in milliseconds.
     pub(super) target_ms: f64,
+    /// Where the same can be watched in a browser.
+    pub(super) dashboard: String,
     /// When the neighbour was there, and whether it still is.
     pub(super) neighbour: Option<(Range<Duration>, bool)>,
     /// What the server said last.
@@ -92,8 +94,9 @@ pub(super) struct Story {
 
 impl Story {
     /// The beginning.
-    pub(super) fn new(plan: &Plan, args: &DemoArgs) -> Self {
+    pub(super) fn new(plan: &Plan, args: &DemoArgs, dashboard: String) -> Self {
         Self {
+            dashboard,
             length: plan.length,
             rate: plan.rate,
             controller: args.controller,
@@ -269,7 +272,8 @@ pub(super) mod tests {
     /// Ten seconds of a load of 25, the neighbour there since the eighth.
     pub(crate) fn sample() -> Story {
         let args = args("");
-        let mut story = Story::new(&Plan::new(&args).unwrap(), &args);
+        let mut story =
+            Story::new(&Plan::new(&args).unwrap(), &args, "http://127.0.0.1:8080/".into());
         let mut size = 100;
         for tick in 0..=50u64 {
             let at = Duration::from_millis(tick * 200);

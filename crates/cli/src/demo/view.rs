@@ -70,12 +70,17 @@ fn headline(story: &Story, width: u16) -> Line<'static> {
         Phase::Draining => ("delivering what is left", CALM),
         Phase::Before | Phase::After => ("alone with the database", CALM),
     };
+    // A small terminal has no room for where the dashboard is.
     let used = name.len() + what.len() + 3 + time.len();
-    let gap = usize::from(width).saturating_sub(used).max(1);
+    let at = format!(" · {}", story.dashboard);
+    let at = Some(at).filter(|at| used + at.chars().count() < usize::from(width));
+    let at = at.unwrap_or_default();
+    let gap = usize::from(width).saturating_sub(used + at.chars().count()).max(1);
     Line::from_iter([
         Span::raw(name).bold(),
         Span::raw(" · "),
         Span::raw(what).fg(color).bold(),
+        Span::raw(at),
         Span::raw(" ".repeat(gap)),
         Span::raw(time),
     ])
@@ -216,7 +221,7 @@ mod tests {
     fn a_small_terminal_shows_every_figure() {
         let lines = drawn(&sample(), 80, 24);
         for text in [
-            "tidegate demo · with a neighbour",
+            "tidegate demo · with a neighbour · http://127.0.0.1:8080/",
             "10.0 s of 25 s",
             "A neighbour has come",
             "batch 153",

@@ -106,7 +106,7 @@ pub(super) fn run(
     let mut stage = Stage::set(args, Contender::asked(args))?;
     let watcher = Watcher::new(stage.server.url("/api/metrics"));
     let mut guest = Guest::Expected(Neighbour::prepare(&stage.server.database())?);
-    let mut story = Story::new(plan, args);
+    let mut story = Story::new(plan, args, stage.server.url("/"));
     let mut screen = Screen::open(args.format)?;
     let amount = Amount::Events(plan.events);
     let load =

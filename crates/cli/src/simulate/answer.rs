@@ -9,7 +9,7 @@ use tidegate_sim::{
     Contender, Group, Run, ablation, claims, decisions, judge, league, report, table,
 };
 
-use super::args::{Format, SimulateArgs};
+use super::args::{Format, SimulateArgs, Which};
 use super::error::SimulateError;
 use super::question::Question;
 
@@ -38,8 +38,8 @@ fn json(
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut rows = serde_json::to_value(&study.rows)?;
-    if args.timeline {
-        let runs = typical(question, study)?;
+    if let Some(which) = args.timeline {
+        let runs = again(which, question, study)?;
         for (row, (.., run)) in rows.as_array_mut().into_iter().flatten().zip(runs) {
             if let Value::Object(row) = row {
                 row.insert("timeline".into(), json!(decisions::steps(&run.history)));
@@ -90,8 +90,8 @@ fn text(
         first = false;
     }
     judge::write(out, study, &question.names())?;
-    if args.timeline {
-        for (yardstick, contender, run) in typical(question, study)? {
+    if let Some(which) = args.timeline {
+        for (yardstick, contender, run) in again(which, question, study)? {
             writeln!(out)?;
             let title =
                 format!("{}, {}, seed {}", yardstick.entry.scenario.name, contender.name, run.seed);
@@ -101,15 +101,20 @@ fn text(
     Ok(())
 }
 
-/// The most typical run of each row, again.
-fn typical<'a>(
+/// One run of each row, again.
+fn again<'a>(
+    which: Which,
     question: &Question,
     study: &'a Study,
 ) -> anyhow::Result<Vec<(&'a Yardstick, Contender, Run)>> {
-    let mut runs = Vec::new();
+    let (mut runs, mut rows) = (Vec::new(), study.rows.iter());
     for yardstick in &study.yardsticks {
         for contender in suite::field(&yardstick.entry, &question.names()) {
-            let run = suite::play(&yardstick.entry.scenario, &contender, yardstick.typical_seed)?;
+            let seed = match (which, rows.next()) {
+                (Which::Worst, Some(row)) => row.worst_seed,
+                _ => yardstick.typical_seed,
+            };
+            let run = suite::play(&yardstick.entry.scenario, &contender, seed)?;
             runs.push((yardstick, contender, run));
         }
     }

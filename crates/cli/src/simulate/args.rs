@@ -36,9 +36,10 @@ pub(crate) struct SimulateArgs {
     /// Also write a report, one HTML page that needs nothing else
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
-    /// Also print every decision of the most typical run: when, who, from what to what, and why
-    #[arg(long)]
-    pub(crate) timeline: bool,
+    /// Also print every decision of one run: when, who, from what to what, and why
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true,
+          default_missing_value = "typical")]
+    pub(crate) timeline: Option<Which>,
     /// Another random suite, 0 to 1000000000; 0 is the one that tuning may have looked at
     #[arg(long, value_name = "S", default_value = "0", allow_hyphen_values = true)]
     pub(crate) random_seed: String,
@@ -63,6 +64,15 @@ pub(crate) struct SimulateArgs {
     /// Print the JSON Schema of scenario files
     #[arg(long, exclusive = true)]
     pub(crate) schema: bool,
+}
+
+/// The run that `--timeline` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Which {
+    /// The one in the middle by steady goodput.
+    Typical,
+    /// The controller's own worst.
+    Worst,
 }
 
 /// How the result is written.

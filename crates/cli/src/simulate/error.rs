@@ -51,7 +51,7 @@ pub(crate) enum SimulateError {
         why: ScenarioError,
     },
     /// A recording that cannot be read.
-    #[error("cannot read the recording {}: {source}; give the path of a file that `recording.arrivals` named, or of a trace of attempts", path.display())]
+    #[error("cannot read the recording {}: {source}; give the path of a file that `recording.arrivals` or `recording.attempts` named", path.display())]
     Recording {
         /// The file.
         path: PathBuf,

@@ -33,8 +33,6 @@ pub(super) fn show(link: &Link, url: &str) -> io::Result<()> {
     while !state.quit {
         loop {
             match link.news.try_recv() {
-                // What stands still misses what was said; a hello would make it new.
-                Ok(News::Said(_)) if state.frozen => heard = now(),
                 Ok(News::Said(message)) => {
                     state.hear(message);
                     (heard, draws) = (now(), true);

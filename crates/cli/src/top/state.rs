@@ -30,8 +30,8 @@ pub(super) struct State {
     pub(super) chosen: usize,
     /// How many of the newest decisions are scrolled away.
     pub(super) scrolled: usize,
-    /// Whether the screen stands still.
-    pub(super) frozen: bool,
+    /// What is shown while the screen stands still; what is known goes on meanwhile.
+    still: Option<Box<Known>>,
     pub(super) help: bool,
     pub(super) quit: bool,
 }
@@ -45,7 +45,7 @@ pub(super) enum View {
 }
 
 /// What the server said.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) server: ServerFacts,
     pub(super) sinks: Vec<SinkFacts>,
@@ -181,8 +181,18 @@ impl State {
         self.down = Some(why);
     }
 
+    /// What is to be drawn.
+    pub(super) fn shown(&self) -> Option<&Known> {
+        self.still.as_deref().or(self.known.as_ref())
+    }
+
+    /// Whether the screen stands still.
+    pub(super) const fn is_still(&self) -> bool {
+        self.still.is_some()
+    }
+
     fn lanes(&self) -> usize {
-        self.known.as_ref().map_or(0, |known| known.lanes.len())
+        self.shown().map_or(0, |known| known.lanes.len())
     }
 
     /// A key was pressed.
@@ -196,7 +206,12 @@ impl State {
         match (key, self.view) {
             (KeyCode::Char('q'), _) => self.quit = true,
             (KeyCode::Char('?' | 'h'), _) => self.help = true,
-            (KeyCode::Char(' ' | 'p'), _) => self.frozen = !self.frozen,
+            (KeyCode::Char(' ' | 'p'), _) => {
+                self.still = match self.still.take() {
+                    Some(_) => None,
+                    None => self.known.clone().map(Box::new),
+                };
+            }
             (key, View::Overview) => self.overview_key(key),
             (key, View::Lane) => self.lane_key(key),
         }
@@ -238,7 +253,7 @@ impl State {
     }
 
     fn scroll(&mut self, by: usize) {
-        let count = self.known.as_ref().map_or(0, |known| {
+        let count = self.shown().map_or(0, |known| {
             let lane = known.lanes.get(self.chosen).map(|lane| &*lane.key);
             known.decisions(lane).count()
         });

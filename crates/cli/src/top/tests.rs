@@ -155,9 +155,16 @@ fn ticks_add_decisions_and_a_lane_scrolls_through_them() {
     assert_eq!(state.known.as_ref().unwrap().decisions.len(), 2000, "bounded");
     state.key(KeyCode::Enter);
     assert!(screen(&state, 100, 30).contains("reason number 3499."));
+    // What stands still misses nothing.
+    state.key(KeyCode::Char(' '));
+    state.hear(next(&all.tick, |tick| tick.decisions = vec![made(3500)]));
+    let still = screen(&state, 100, 30);
+    assert!(still.contains("standing still") && !still.contains("number 3500."), "{still}");
+    state.key(KeyCode::Char(' '));
+    assert!(screen(&state, 100, 30).contains("reason number 3500."));
     state.key(KeyCode::PageDown);
     let seen = screen(&state, 100, 30);
-    assert!(seen.contains("reason number 3489.") && !seen.contains("number 3490."), "{seen}");
+    assert!(seen.contains("reason number 3490.") && !seen.contains("number 3491."), "{seen}");
     state.key(KeyCode::Tab);
     assert_eq!((state.chosen, state.scrolled), (1, 0));
     state.key(KeyCode::BackTab);

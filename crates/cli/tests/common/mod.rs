@@ -30,6 +30,8 @@ pub fn tidegate() -> Command {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    /// Where it takes OTLP over gRPC and over HTTP.
+    otlp: [Option<SocketAddr>; 2],
     lines: mpsc::Receiver<String>,
     seen: Vec<String>,
 }
@@ -53,6 +55,8 @@ impl Server {
         let listening = server.wait_for_line("taking events");
         let line: Value = serde_json::from_str(&listening).unwrap();
         server.address = line["address"].as_str().unwrap().parse().unwrap();
+        server.otlp = ["otlp_grpc", "otlp_http"]
+            .map(|name| line[name].as_str().map(|address| address.parse().unwrap()));
         server
     }
 
@@ -68,7 +72,13 @@ impl Server {
                 }
             }
         });
-        Self { child, address: ([127, 0, 0, 1], 0).into(), lines, seen: Vec::new() }
+        Self {
+            child,
+            address: ([127, 0, 0, 1], 0).into(),
+            otlp: [None; 2],
+            lines,
+            seen: Vec::new(),
+        }
     }
 
     /// The same server, asked on the loopback address.
@@ -86,6 +96,16 @@ impl Server {
         self.address
     }
 
+    /// Where it takes OTLP over gRPC, if it does.
+    pub fn otlp_grpc(&self) -> Option<SocketAddr> {
+        self.otlp[0]
+    }
+
+    /// Where it takes OTLP over HTTP, if it does.
+    pub fn otlp_http(&self) -> Option<SocketAddr> {
+        self.otlp[1]
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -99,6 +119,12 @@ impl Server {
                 Err(error) => panic!("no line with {text:?} ({error}); seen: {:#?}", self.seen),
             }
         }
+    }
+
+    /// A line of the log that contains `text`, from before it listened.
+    pub fn seen_line(&self, text: &str) -> &str {
+        let found = self.seen.iter().find(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("no line with {text:?}; seen: {:#?}", self.seen))
     }
 
     /// Ends it as a crash would.

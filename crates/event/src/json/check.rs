@@ -66,10 +66,17 @@ fn string_end(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-fn number(json: &str) -> Result<(), Reason> {
-    if json.len() <= SHORT {
-        return Ok(());
-    }
+/// Checks a number.
+///
+/// # Errors
+///
+/// [`Reason::NumberTooLarge`].
+#[inline]
+pub(super) fn number(json: &str) -> Result<(), Reason> {
+    if json.len() <= SHORT { Ok(()) } else { long_number(json) }
+}
+
+fn long_number(json: &str) -> Result<(), Reason> {
     let (digits, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let whole = whole.trim_start_matches('-');

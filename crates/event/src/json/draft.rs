@@ -4,13 +4,11 @@
 //! as that field. A better name takes the field over; who loses it, or cannot be read, becomes an
 //! attribute under its own name, as does every `null`. So each member ends in exactly one place.
 
-use serde::de::{Deserializer as _, Visitor};
-use serde_json::Deserializer;
-
 use super::alias::{Alias, Field};
+use super::unescape::unescape;
 use crate::attributes::Attributes;
 use crate::event::{Body, Event};
-use crate::{severity, timestamp};
+use crate::{severity, special, timestamp};
 
 /// The longest text that fits the short fields of a row. With quotes it is a little stricter.
 const SHORT_TEXT_MAX: usize = 65_535;
@@ -69,6 +67,8 @@ pub(super) struct Draft<'de> {
     body: Slot<'de, ()>,
     trace_id: Slot<'de, [u8; 16]>,
     span_id: Slot<'de, [u8; 8]>,
+    /// The attributes as they stand in the text; none if they are in the scratch.
+    pub(super) attributes: Option<&'de str>,
 }
 
 impl<'de> Draft<'de> {
@@ -116,7 +116,7 @@ impl<'de> Draft<'de> {
                 settle(&mut self.body, alias, raw, value, attributes);
             }
             Field::BodyText => {
-                let value = raw.starts_with('"').then_some(());
+                let value = is_text(raw).then_some(());
                 settle(&mut self.body, alias, raw, value, attributes);
             }
             Field::TraceId => settle(&mut self.trace_id, alias, raw, id(raw), attributes),
@@ -149,15 +149,13 @@ impl<'de> Draft<'de> {
                 None => defaults.class,
             },
             body: match &self.body {
-                Some(claim) if claim.raw.starts_with('"') => {
-                    Body::Text(text(claim.raw, &mut scratch.body))
-                }
+                Some(claim) if is_text(claim.raw) => Body::Text(text(claim.raw, &mut scratch.body)),
                 Some(claim) => Body::Json(claim.raw),
                 None => Body::None,
             },
             trace_id: self.trace_id.as_ref().map(|claim| claim.value),
             span_id: self.span_id.as_ref().map(|claim| claim.value),
-            attributes: scratch.attributes.finish(),
+            attributes: self.attributes.unwrap_or_else(|| scratch.attributes.finish()),
         }
     }
 }
@@ -192,8 +190,13 @@ const fn severity_number(digits: &[u8]) -> Option<u8> {
     }
 }
 
+/// Whether a JSON value is a string.
+fn is_text(raw: &str) -> bool {
+    raw.as_bytes().first() == Some(&b'"')
+}
+
 fn is_short_text(raw: &str) -> bool {
-    raw.starts_with('"') && raw.len() <= SHORT_TEXT_MAX
+    is_text(raw) && raw.len() <= SHORT_TEXT_MAX
 }
 
 fn short_text(raw: &str) -> Option<()> {
@@ -209,35 +212,22 @@ fn text<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
 /// escapes to undo.
 #[inline]
 fn unquoted<'a>(raw: &'a str, buffer: &'a mut String) -> Option<&'a str> {
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+    let inside = inside(raw)?;
+    // What is special and stands in a valid string begins an escape.
+    if special::find(inside.as_bytes(), 0).is_none() {
         return Some(inside);
     }
-    unescaped(raw, buffer)
-}
-
-/// The text of a JSON string with escapes.
-#[cold]
-fn unescaped<'a>(raw: &str, buffer: &'a mut String) -> Option<&'a str> {
-    buffer.clear();
-    // The parser accepted the string, and the scrubber left no lone surrogate in it.
-    Deserializer::from_str(raw).deserialize_str(Copied(buffer)).ok()?;
+    unescape(inside, buffer);
     Some(buffer)
 }
 
-/// Copies the unescaped text out of the parser.
-struct Copied<'a>(&'a mut String);
-
-impl Visitor<'_> for Copied<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        self.0.push_str(text);
-        Ok(())
+/// What stands between the quotes of a JSON string; `None` for any other value. Looking at bytes,
+/// because `strip_prefix` compares a single character by a call.
+#[inline]
+fn inside(raw: &str) -> Option<&str> {
+    match raw.as_bytes() {
+        [b'"', .., b'"'] => raw.get(1..raw.len() - 1),
+        _ => None,
     }
 }
 

@@ -143,6 +143,12 @@ pub enum Reason {
         /// The parser's words, without the place.
         detail: String,
     },
+    /// It is JSON, but not what its schema says.
+    #[error("not as the schema says: {detail}")]
+    Mistyped {
+        /// What is wrong with it.
+        detail: String,
+    },
     /// It is the beginning of JSON.
     #[error("the JSON ends too early ({detail}): was it cut off?")]
     Truncated {

@@ -1,9 +1,10 @@
 //! How does the body of a request become events? In one pass, into rows.
 //!
-//! The body is NDJSON, one JSON document, or plain lines. Each event is read once by
-//! `serde_json`, without a tree in between: members that are fields are taken, all others are
-//! copied as they stand into the text of the attributes, and the row is written. Whatever a sink
-//! would refuse later is decided here, so that no accepted event can fail the batch it is in.
+//! The body is NDJSON, one JSON document, or plain lines. Each event is read once, without a tree
+//! in between, by a scanner of our own or, if it is not ordinary, by `serde_json`: members that are
+//! fields are taken, all others are copied as they stand into the text of the attributes, and the
+//! row is written. Whatever a sink would refuse later is decided here, so that no accepted event can
+//! fail the batch it is in.
 //!
 //! # What becomes of a member
 //!
@@ -36,6 +37,9 @@ mod draft;
 mod error;
 mod lines;
 mod object;
+mod quick;
+mod scan;
+mod unescape;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -270,7 +274,7 @@ impl<'r> Run<'r> {
 }
 
 /// The group of the event's lane, with room for what is likely to come.
-fn group_of<'g>(
+pub(crate) fn group_of<'g>(
     groups: &'g mut [ParsedGroup],
     room: &mut usize,
     classes: &[Arc<str>],
@@ -284,7 +288,7 @@ fn group_of<'g>(
     Some(group)
 }
 
-fn store(
+pub(crate) fn store(
     event: &Event<'_>,
     group: Option<&mut ParsedGroup>,
     accepted: &mut u64,

@@ -1,6 +1,7 @@
 //! How is one object read in one pass, without building it?
 //!
-//! `serde_json` walks over the text once. Names come as slices of it; values too, as raw text
+//! Most are read by [`quick`]. What that one leaves is read here, where `serde_json` walks over the
+//! text once. Names come as slices of it; values too, as raw text
 //! that it has found valid. What is a field goes to the [draft](super::draft), all else is copied
 //! into the attributes as it stands. Nothing is allocated for an event whose strings have no
 //! escapes, apart from buffers that are kept.
@@ -15,6 +16,7 @@ use super::alias::{self, Field};
 use super::check;
 use super::draft::{Draft, Scratch};
 use super::error::Reason;
+use super::quick;
 
 /// What stopped the reading, and where in the text.
 #[derive(Debug)]
@@ -40,6 +42,21 @@ pub(super) fn read<'de>(
     draft: &mut Draft<'de>,
 ) -> Result<usize, Fault> {
     scratch.attributes.clear();
+    if let Some(end) = quick::read(text, depth_max, scratch, draft) {
+        return Ok(end);
+    }
+    scratch.attributes.clear();
+    *draft = Draft::default();
+    plain(text, depth_max, scratch, draft)
+}
+
+/// The same by the plain parser alone, which knows all of JSON and says what is wrong.
+pub(super) fn plain<'de>(
+    text: &'de str,
+    depth_max: u32,
+    scratch: &mut Scratch,
+    draft: &mut Draft<'de>,
+) -> Result<usize, Fault> {
     let mut reader = Reader { text, depth_max, scratch, draft, refusal: None };
     let mut parser = Deserializer::from_str(text);
     match parser.deserialize_map(&mut reader) {
@@ -177,7 +194,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, 'de> {
                 }
                 (Some(alias), _) => {
                     let raw = self.value(&mut map, 1)?;
-                    if alias.field == Field::Attributes && raw.starts_with('{') {
+                    if alias.field == Field::Attributes && raw.as_bytes().first() == Some(&b'{') {
                         // The name was written with escapes: rare enough to read the value twice.
                         let members = Deserializer::from_str(raw).deserialize_map(Members(self));
                         members.map_err(A::Error::custom)?;

@@ -13,7 +13,7 @@ use super::flow::{Flow, Next};
 use super::given_up::{GivenUp, Hook};
 use super::local::Local;
 use super::observe::Observer;
-use super::piece::Attempt;
+use super::piece::Flight;
 use super::queue::{Entered, Entry, Shared};
 use super::recovery::{Parts, Recovery, Retries};
 use super::stats::Stats;
@@ -136,15 +136,17 @@ struct Driver<T: Send + 'static, O: Send + 'static> {
     shared: Arc<Shared<T, O>>,
     flow: Flow<T, O>,
     handler: Handler<T, O>,
-    flying: Vec<(Vec<T>, Attempt<T, O>)>,
+    flying: Vec<Box<Flight<T, O>>>,
 }
 
 impl<T: Send + 'static, O: Send + 'static> Driver<T, O> {
     fn answer(&mut self, index: usize, at_once: bool) {
-        let (items, attempt) = self.flying.swap_remove(index);
+        let mut flight = self.flying.swap_remove(index);
+        let items = std::mem::take(&mut flight.items);
         let answer = catch_unwind(AssertUnwindSafe(|| (self.handler)(&items)));
         let answer = answer.unwrap_or_else(|payload| Answer::panicked(&*payload));
-        self.flow.answered(attempt, answer, at_once);
+        flight.answered(answer, at_once);
+        self.flow.answered(flight);
     }
 }
 
@@ -158,9 +160,9 @@ impl<T: Send + 'static, O: Send + 'static> Future for Driver<T, O> {
         let _ = this.shared.driver.set(cx.waker().clone());
         loop {
             match this.flow.step(&this.shared) {
-                Next::Send(departure) => {
-                    let first = departure.attempt.piece.first;
-                    this.flying.push((departure.items, departure.attempt));
+                Next::Send(flight) => {
+                    let first = flight.piece.first;
+                    this.flying.push(flight);
                     if shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5) {
                         this.answer(this.flying.len() - 1, true);
                     } else {
@@ -178,7 +180,7 @@ impl<T: Send + 'static, O: Send + 'static> Future for Driver<T, O> {
 
 impl<T: Send + 'static, O: Send + 'static> Drop for Driver<T, O> {
     fn drop(&mut self) {
-        let in_flight = self.flying.drain(..).map(|(_, attempt)| attempt.piece);
+        let in_flight = self.flying.drain(..).map(|mut flight| std::mem::take(&mut flight.piece));
         let pieces: Vec<_> = in_flight.chain(self.flow.abandon()).collect();
         self.shared.end(pieces);
     }

@@ -6,5 +6,5 @@ pub(super) use shuttle::sync::{Arc, Mutex, MutexGuard};
 pub(super) use std::sync::{OnceLock, PoisonError};
 
 pub(super) mod atomic {
-    pub(crate) use shuttle::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 }

@@ -48,12 +48,24 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Arrivals cannot be recorded.
+    /// An address for OpenTelemetry cannot be listened on.
+    #[error("cannot listen on {address}: {source}: set {setting} to another address, or to null")]
+    ListenOtlp {
+        /// Which setting names it.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Arrivals or attempts cannot be recorded.
     #[error(
-        "recording.arrivals {}: {source}: name a file in a directory that can be written, or null",
+        "{field} {}: {source}: name a file in a directory that can be written, or null",
         path.display()
     )]
     Recording {
+        /// Which setting names the file.
+        field: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.

@@ -8,11 +8,13 @@
 mod error;
 mod journal;
 mod lanes;
+mod listeners;
 mod shares;
 mod sinks;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,35 +22,32 @@ use std::time::Duration;
 use tidegate::Feedback;
 use tidegate_journal::Journal;
 use tidegate_sinks::Sink;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
-use crate::config::{Config, Loaded, Origins};
+use crate::config::{self, Config, Loaded, Origins};
 use crate::dead_letters::replay::Replay;
 use crate::dead_letters::{DeadLetters, Limits, reprocess};
-use crate::http::{self, Door, listener};
+use crate::http::{self, Door};
 use crate::lane::Signals;
 use crate::lane::error::LaneError;
 use crate::lane::outage::Outage;
 use crate::lane::shared::Shared;
 use crate::live;
-use crate::recording::Recording;
+use crate::recording::{Arrivals, Attempts};
 use crate::simulator::{Races, Simulator};
 use crate::status::Status;
 use crate::telemetry::sampler::{self, Sampled};
 
 pub use error::{RunError, StartError};
+pub use listeners::Addresses;
+use listeners::{Listeners, Tls};
 use shares::Shares;
 
 /// A server that is listening.
 pub struct Server {
-    address: SocketAddr,
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    limits: listener::Limits,
+    listeners: Listeners,
     drain_timeout: Duration,
     status: Arc<Status>,
     sinks: Vec<Arc<dyn Sink>>,
@@ -81,7 +80,7 @@ impl Extras {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 
@@ -102,7 +101,7 @@ impl Server {
     /// As [`start`](Self::start).
     pub async fn start_with(config: &Config, extras: Extras) -> Result<Self, StartError> {
         let clock = Clock::start();
-        let tls = http::tls::acceptor(&config.http.tls)?;
+        let tls = Tls::read(config)?;
         let journal = journal::open(config)?;
         let sinks = sinks::open(config, &journal).await?;
         let host = watch::Sender::new(Feedback::default());
@@ -117,17 +116,14 @@ impl Server {
         let replay = Replay::new(letters, journal.identity().id, clock);
         let parts = lanes::all(config, &sinks, &journal, clock, &signals, &shares, &replay).await?;
         let (shared, lanes): (Vec<_>, Vec<_>) = parts.lanes.into_iter().unzip();
-        let address = config.http.listen;
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let listeners = Listeners::bind(config, tls).await?;
 
         let failed = watch::Sender::new(None);
         let journal_failed = failed.subscribe();
         let classes = config.classes.keys().map(|name| Arc::from(name.as_str())).collect();
         let hub = hub(config, &extras, clock, &journal, (&shared, &parts.outages))?;
         let door = Door::new(http_settings(config), journal.clone(), classes, failed, clock)
-            .with_recording(recording(config, clock)?);
+            .with_recording(record(config, clock, &shared)?);
         let status = Arc::new(Status {
             clock,
             journal,
@@ -147,10 +143,7 @@ impl Server {
             running.spawn(lane.run());
         });
         Ok(Self {
-            address,
-            listener,
-            tls,
-            limits: connection_limits(config),
+            listeners,
             drain_timeout: config.drain_timeout.duration(),
             sampler: tokio::spawn(sampler::sample(
                 Arc::clone(&status),
@@ -175,7 +168,13 @@ impl Server {
     /// The address it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.listeners.addresses.main
+    }
+
+    /// All addresses it listens on.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.listeners.addresses
     }
 
     /// Serves until `stop` completes or a part cannot go on, then drains.
@@ -186,10 +185,7 @@ impl Server {
     /// still in the journal.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let stopping = watch::Sender::new(false);
-        let router = http::router(Arc::clone(&self.status.door), Arc::clone(&self.status));
-        let (tls, limits) = (self.tls, self.limits);
-        let serving = listener::serve(self.listener, router, tls, limits, stopping.subscribe());
-        let served = tokio::spawn(serving);
+        let mut served = self.listeners.serve(&self.status, &stopping);
         let ended = tokio::select! {
             () = stop => Ok(()),
             Some(ended) = self.lanes.join_next() => lane_ended(ended),
@@ -202,8 +198,7 @@ impl Server {
         self.status.live.close();
         self.status.races.close();
         let drained = tokio::time::timeout(self.drain_timeout, async {
-            // A task that was not aborted and cannot panic ends well.
-            let _ = served.await;
+            while served.join_next().await.is_some() {}
             self.drain.send_replace(true);
             let mut drained = Ok(());
             while let Some(ended) = self.lanes.join_next().await {
@@ -226,6 +221,7 @@ impl Server {
         if let Some(recording) = &self.status.door.recording {
             recording.finish();
         }
+        self.status.lanes.iter().for_each(|lane| lane.finish_recording());
         self.sampler.abort();
         self.shares.abort();
         self.watch.abort();
@@ -284,18 +280,25 @@ fn hub(
     Ok(beginning.hub())
 }
 
-fn connection_limits(config: &Config) -> listener::Limits {
-    listener::Limits {
-        connections_max: usize::try_from(config.http.connections_max).unwrap_or(usize::MAX),
-        header_timeout: config.http.header_timeout.duration(),
+/// Begins what is to be recorded: attempts by these lanes, and arrivals by whoever accepts them.
+fn record(
+    config: &Config,
+    clock: Clock,
+    lanes: &[Arc<Shared>],
+) -> Result<Option<Arrivals>, StartError> {
+    let config::RecordingConfig { arrivals, attempts, max_bytes } = &config.recording;
+    let failed = |field, path: &Path| {
+        let path = path.to_owned();
+        move |source| StartError::Recording { field, path, source }
+    };
+    if let Some(path) = attempts {
+        let begun = Attempts::begin(path, max_bytes.bytes(), clock);
+        let recording = Arc::new(begun.map_err(failed("recording.attempts", path))?);
+        lanes.iter().for_each(|lane| lane.record(Arc::clone(&recording)));
     }
-}
-
-/// The recording of arrivals that was asked for.
-fn recording(config: &Config, clock: Clock) -> Result<Option<Recording>, StartError> {
-    let Some(path) = &config.recording.arrivals else { return Ok(None) };
-    let begun = Recording::begin(path, config.recording.max_bytes.bytes(), clock.now());
-    begun.map(Some).map_err(|source| StartError::Recording { path: path.clone(), source })
+    let Some(path) = arrivals else { return Ok(None) };
+    let begun = Arrivals::begin(path, max_bytes.bytes(), clock.now());
+    begun.map(Some).map_err(failed("recording.arrivals", path))
 }
 
 fn letter_limits(config: &Config) -> Limits {

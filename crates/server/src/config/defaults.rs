@@ -34,6 +34,9 @@ pub(super) const LANE: &str = "default";
 
 /// Only this machine can reach it.
 pub(super) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// The well-known ports of OpenTelemetry, on this machine only.
+pub(super) const OTLP_GRPC: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
+pub(super) const OTLP_HTTP: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4318);
 /// Characters of a token that others on the network could try to guess.
 pub(super) const TOKEN_CHARS_MIN: usize = 16;
 /// A token has to fit in a header.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::check::Check;
 use super::defaults;
 use super::idempotency::IdempotencyConfig;
+use super::otlp::OtlpConfig;
 use super::read::{Fields, Section};
 use super::secret::Secret;
 use super::tls::TlsConfig;
@@ -104,7 +105,7 @@ impl HttpConfig {
         self.listen.ip().to_canonical().is_loopback()
     }
 
-    pub(super) fn check(&self, check: &mut Check) {
+    pub(super) fn check(&self, otlp: &OtlpConfig, check: &mut Check) {
         check.within("http.body_bytes_max", self.body_bytes_max, defaults::BODY_BYTES);
         let decompressed = ("http.decompressed_bytes_max", self.decompressed_bytes_max);
         check.within(decompressed.0, decompressed.1, defaults::DECOMPRESSED_BYTES);
@@ -119,20 +120,21 @@ impl HttpConfig {
         check.at_most(("http.event_bytes_max", self.event_bytes_max), decompressed);
         self.idempotency.check(check);
         self.tls.check(check);
-        self.check_token(check);
+        self.check_token(otlp, check);
     }
 
-    fn check_token(&self, check: &mut Check) {
+    fn check_token(&self, otlp: &OtlpConfig, check: &mut Check) {
         let token = self.token.expose();
         let count = token.chars().count();
         let value =
             if count == 0 { "empty".to_owned() } else { format!("*** ({count} characters)") };
-        if !self.is_loopback() && count < defaults::TOKEN_CHARS_MIN {
+        let all = std::iter::once(self.listen).chain(otlp.addresses().map(|(_, address)| address));
+        let mut open = all.filter(|address| !address.ip().to_canonical().is_loopback());
+        if let Some(open) = open.next().filter(|_| count < defaults::TOKEN_CHARS_MIN) {
             let bound = format!(
-                "at least {} characters, because {} can be reached by others: set it, or listen \
-                 on a loopback address",
+                "at least {} characters, because {open} can be reached by others: set it, or \
+                 listen on a loopback address",
                 defaults::TOKEN_CHARS_MIN,
-                self.listen
             );
             check.invalid("http.token", value, bound);
         } else if count > defaults::TOKEN_CHARS_MAX || !token.bytes().all(|b| b.is_ascii_graphic())

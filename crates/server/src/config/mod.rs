@@ -37,6 +37,7 @@ mod load;
 mod load_score;
 mod log;
 mod origin;
+mod otlp;
 mod postgres;
 mod read;
 mod recording;
@@ -78,6 +79,7 @@ pub use load::{Loaded, Overrides, Source};
 pub use load_score::{CustomMetric, LoadScoreConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use origin::{EffectiveSetting, Origin, Origins};
+pub use otlp::{OtlpConfig, OtlpListen};
 pub use postgres::{OnConflict, PostgresConfig, SslMode, SynchronousCommit};
 pub use recording::RecordingConfig;
 pub use retry::{ClassRetry, RetryConfig, Treatment};
@@ -108,6 +110,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The one listener: events, health, metrics and the API.
     pub http: HttpConfig,
+    /// Where logs of OpenTelemetry come in.
+    pub otlp: OtlpConfig,
     /// The durable log of accepted events.
     pub journal: JournalConfig,
     /// The declared classes by name, at most 16: each gets a lane of its own in every sink. Names
@@ -142,6 +146,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from(defaults::DATA_DIR),
             http: HttpConfig::default(),
+            otlp: OtlpConfig::default(),
             journal: JournalConfig::default(),
             classes: BTreeMap::new(),
             sinks: BTreeMap::from([(defaults::SINK.to_owned(), SinkConfig::default())]),
@@ -184,6 +189,7 @@ impl Section for Config {
         let Self {
             data_dir,
             http,
+            otlp,
             journal,
             classes,
             sinks,
@@ -195,6 +201,7 @@ impl Section for Config {
         } = self;
         fields.leaf("data_dir", data_dir);
         fields.section("http", http);
+        fields.section("otlp", otlp);
         fields.section("journal", journal);
         fields.named("classes", classes);
         fields.named("sinks", sinks);

@@ -21,7 +21,8 @@ pub(super) fn check(config: &Config, check: &mut Check) {
     if config.data_dir.as_os_str().is_empty() {
         check.invalid("data_dir", "empty", "a path");
     }
-    config.http.check(check);
+    config.http.check(&config.otlp, check);
+    config.otlp.check(&config.http, check);
     config.journal.check(check);
     config.dead_letters.check(check);
     config.dashboard.check(check);

@@ -188,7 +188,11 @@ fn groups(door: &Door, parsed: &mut Parsed) -> Vec<Group> {
 }
 
 /// Makes the events durable; only then is there an answer. False if they were before.
-async fn append(door: &Door, key: Option<RequestKey>, groups: Vec<Group>) -> Result<bool, Refusal> {
+pub(super) async fn append(
+    door: &Door,
+    key: Option<RequestKey>,
+    groups: Vec<Group>,
+) -> Result<bool, Refusal> {
     let claim = match key {
         None => None,
         Some(key) => match door.journal.claim(key).await {

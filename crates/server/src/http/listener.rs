@@ -19,8 +19,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::otlp::grpc;
 use super::stall::Unstalled;
-use super::tls;
+use super::{Door, tls};
 
 /// Bytes read ahead on a connection: a request's head must fit, and a body arrives in pieces of it.
 const READ_AHEAD_BYTES: usize = 512 * 1024;
@@ -37,10 +38,19 @@ pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
 }
 
+/// What a listener speaks.
+#[derive(Debug, Clone)]
+pub(crate) enum Service {
+    /// HTTP/1, answered by these routes.
+    Http(Router),
+    /// OTLP over gRPC.
+    Grpc(Arc<Door>),
+}
+
 /// Serves until `stop` is true and every connection has ended.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: Service,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
@@ -58,9 +68,9 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
+                let (service, tls, stop) = (service.clone(), tls.clone(), stop.clone());
                 connections.spawn(async move {
-                    connection(stream, router, tls, limits, stop).await;
+                    connection(stream, service, tls, limits, stop).await;
                     drop(place);
                 });
             }
@@ -80,22 +90,45 @@ async fn refused(error: &std::io::Error) {
 }
 
 async fn connection(
-    stream: TcpStream,
-    router: Router,
+    mut stream: TcpStream,
+    service: Service,
     tls: Option<TlsAcceptor>,
     limits: Limits,
     mut stop: watch::Receiver<bool>,
 ) {
     // Answers are small and awaited; an error here costs only latency.
     let _ = stream.set_nodelay(true);
-    let Some(acceptor) = tls else { return requests(stream, router, limits, stop).await };
+    let Some(acceptor) = tls else {
+        if matches!(service, Service::Grpc(_)) {
+            let checked = tokio::select! {
+                checked = grpc::speaks_http_2(&mut stream, limits.header_timeout) => checked,
+                () = stopped(&mut stop) => return,
+            };
+            if let Err(error) = checked {
+                return tracing::debug!(%error, "no gRPC connection");
+            }
+        }
+        return serviced(stream, service, limits, stop).await;
+    };
     let shaken = tokio::select! {
         shaken = tls::handshake(&acceptor, stream, limits.header_timeout) => shaken,
         () = stopped(&mut stop) => return,
     };
     match shaken {
-        Ok(stream) => requests(stream, router, limits, stop).await,
+        Ok(stream) => serviced(stream, service, limits, stop).await,
         Err(error) => tracing::debug!(%error, "no TLS connection"),
+    }
+}
+
+async fn serviced(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: Service,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+) {
+    match service {
+        Service::Http(router) => requests(stream, router, limits, stop).await,
+        Service::Grpc(door) => grpc::serve(stream, door, limits, stop).await,
     }
 }
 
@@ -150,6 +183,6 @@ async fn requests(
 }
 
 /// Completes when the server stops, also if whoever would say so is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

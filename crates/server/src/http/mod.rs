@@ -16,6 +16,7 @@ mod health;
 pub(crate) mod listener;
 mod metrics;
 mod origin;
+mod otlp;
 mod pages;
 mod refusal;
 mod repeat;
@@ -31,7 +32,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::{get, post};
@@ -40,7 +41,7 @@ use tidegate_journal::{Advice, AppendError, Journal};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::recording::Recording;
+use crate::recording::Arrivals;
 use crate::status::Status;
 use budget::Budget;
 use refusal::Refusal;
@@ -85,7 +86,7 @@ pub(crate) struct Door {
     refused_at: AtomicU64,
     held: Mutex<Option<Held>>,
     /// What arrives is counted here, if that was asked for.
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recording: Option<Arrivals>,
 }
 
 /// A sink for which more waits than may, and whose policy is to hold back producers.
@@ -124,7 +125,7 @@ impl Door {
     }
 
     /// The same, and counts what arrives.
-    pub(crate) fn with_recording(self, recording: Option<Recording>) -> Self {
+    pub(crate) fn with_recording(self, recording: Option<Arrivals>) -> Self {
         Self { recording, ..self }
     }
 
@@ -214,6 +215,11 @@ impl Counts {
     }
 }
 
+/// The routes of a port for OpenTelemetry only.
+pub(crate) fn otlp_router(door: Arc<Door>) -> Router {
+    otlp::http::only(door)
+}
+
 /// All routes.
 pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
     let token: Option<Arc<str>> = door.settings.token.as_deref().map(Arc::from);
@@ -255,8 +261,12 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         .route("/v1/events", post(events::post))
         // The body is bounded where it is received, with an answer of our own.
         .layer(DefaultBodyLimit::disable())
-        .with_state(door);
-    // Events are taken from whoever may send them; what else does something is for our own pages.
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), |State(door), request, next| {
+            origin::check_events(door, request, next)
+        }))
+        .with_state(Arc::clone(&door));
+    // It looks at the token itself, since its refusals have a form of their own.
+    let logs = otlp::http::router(door);
     let known = token.clone();
     let done = given_up.merge(raced).layer(middleware::from_fn(move |request, next| {
         origin::check(known.clone(), request, next)
@@ -265,7 +275,10 @@ pub(crate) fn router(door: Arc<Door>, status: Arc<Status>) -> Router {
         told.merge(watched).merge(taken).merge(done).layer(middleware::from_fn(
             move |request, next| auth::check(token.clone(), request, next),
         ));
-    open.merge(guarded).fallback(pages::fallback).method_not_allowed_fallback(method_not_allowed)
+    open.merge(guarded)
+        .merge(logs)
+        .fallback(pages::fallback)
+        .method_not_allowed_fallback(method_not_allowed)
 }
 
 async fn method_not_allowed(request: Request) -> Refusal {

@@ -1,26 +1,47 @@
-//! Who may do something? Nobody whose page is of another site.
+//! Who may do something, or hand over events? Nobody whose page is of another site.
 //!
 //! A browser sends requests to this server on behalf of any page that is open in it, also to one
 //! that listens on the loopback address only. It says where the page is from, in `Sec-Fetch-Site`
 //! and in `Origin`, and no page can forge either; other programs send neither. And a page under a
 //! name of its own that was made to point here looks like one of ours: without a token, only an
 //! address or `localhost` is taken for this server's name.
+//!
+//! Events are data, and with a token whoever sends them is known: a page of another site cannot send a
+//! token unless this server allows it to, which it never does (no answer has a header of CORS). Without
+//! a token such a page could fill the sink with what it likes, as `text/plain` and unseen. It is
+//! refused, as an action is. Who wants events from browsers puts a proxy of their own in front, which
+//! knows the pages, answers their preflights, and sends a token or takes `Origin` out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::Door;
 use super::refusal::Refusal;
+
+/// Lets events pass that no page of another site has sent, or that came with the token.
+pub(super) async fn check_events(door: Arc<Door>, request: Request, next: Next) -> Response {
+    if acts(&request)
+        && door.settings.token.is_none()
+        && let Err(origin) = is_ours(request.headers(), false)
+    {
+        let refusal = Refusal::ForeignOrigin { origin };
+        door.counts.requests.fetch_add(1, Ordering::Relaxed);
+        door.counts.refused(refusal.status().0);
+        return refusal.into_response();
+    }
+    next.run(request).await
+}
 
 /// Lets a request pass that only looks, or that does something and is of no other site. What does
 /// something is logged, with what came of it.
 pub(super) async fn check(token: Option<Arc<str>>, request: Request, next: Next) -> Response {
-    let acts = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !acts {
+    if !acts(&request) {
         return next.run(request).await;
     }
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -32,6 +53,11 @@ pub(super) async fn check(token: Option<Arc<str>>, request: Request, next: Next)
     let (query, status) = (uri.query().unwrap_or_default(), response.status().as_u16());
     tracing::info!(%method, path = uri.path(), query, status, "an action over the API");
     response
+}
+
+/// Whether a request does something, and does not only look or ask what it may.
+fn acts(request: &Request) -> bool {
+    !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Whether the request is of no other site; if not, of which.

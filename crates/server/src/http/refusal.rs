@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tidegate_event::json::{BadLine, ParseError, Place, Rejected};
+use tidegate_event::otlp;
 use tidegate_journal::{Advice, AppendError};
 
 use super::budget::Exhausted;
@@ -88,6 +89,27 @@ pub(crate) enum Refusal {
     ForeignOrigin { origin: String },
     #[error("{method} is not taken at {path}")]
     Method { method: String, path: String },
+    #[error(transparent)]
+    Export(#[from] otlp::ParseError),
+    #[error(
+        "content type {name:?} is not taken: send logs as `application/x-protobuf` or \
+         `application/json`"
+    )]
+    OtlpContentType { name: String },
+    #[error("the call carries {0}: send one ExportLogsServiceRequest")]
+    Frame(&'static str),
+    #[error("{signal} are not accepted: this server takes OpenTelemetry logs, and only those")]
+    OtherSignal { signal: &'static str },
+    #[error(
+        "{method} {path} is not taken: this port takes OpenTelemetry logs at POST /v1/logs, and \
+         gRPC on another port"
+    )]
+    OtlpPath { method: String, path: String },
+    #[error(
+        "there is no call {path}: OpenTelemetry logs go to \
+         /opentelemetry.proto.collector.logs.v1.LogsService/Export"
+    )]
+    UnknownCall { path: String },
 }
 
 impl From<Exhausted> for Refusal {
@@ -127,12 +149,22 @@ impl Refusal {
             Self::TooManyWatchers { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_watchers"),
             Self::ForeignOrigin { .. } => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Export(error) => export_status(error),
+            Self::OtlpContentType { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_content_type")
+            }
+            Self::Frame(_) => (StatusCode::BAD_REQUEST, "bad_frame"),
+            Self::OtherSignal { .. } => (StatusCode::NOT_FOUND, "not_accepted"),
+            Self::OtlpPath { .. } | Self::UnknownCall { .. } => {
+                (StatusCode::NOT_FOUND, "no_such_path")
+            }
         }
     }
 
     /// Seconds after which the same request may succeed.
-    fn retry_after(&self) -> Option<u32> {
+    pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
+            Self::Export(otlp::ParseError::NoRoom) => Some(1),
             Self::Overloaded | Self::TooSlow { .. } | Self::Held { .. } => Some(1),
             Self::TooManyWatchers { .. } => Some(5),
             Self::Journal(error) => match error {
@@ -151,6 +183,18 @@ impl Refusal {
             error["lines"] = json!(listed(rejected));
         }
         json!({ "error": error })
+    }
+}
+
+fn export_status(error: &otlp::ParseError) -> (StatusCode, &'static str) {
+    use otlp::ParseError;
+    match error {
+        ParseError::Protobuf { .. } | ParseError::Json { .. } => {
+            (StatusCode::BAD_REQUEST, "malformed")
+        }
+        ParseError::TooMany { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_events"),
+        ParseError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+        ParseError::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
     }
 }
 

@@ -61,12 +61,20 @@ pub enum TlsError {
     },
 }
 
-/// What takes handshakes by these settings, if there is to be TLS.
+/// The protocol that a listener speaks inside of TLS, as its client asks for it.
+pub(crate) const HTTP_1: &[u8] = b"http/1.1";
+/// The same of gRPC.
+pub(crate) const HTTP_2: &[u8] = b"h2";
+
+/// What takes handshakes by these settings, if there is to be TLS; it is to speak `protocol`.
 ///
 /// # Errors
 ///
 /// [`TlsError`] says which file cannot be used, and what to do.
-pub(crate) fn acceptor(settings: &TlsConfig) -> Result<Option<TlsAcceptor>, TlsError> {
+pub(crate) fn acceptor(
+    settings: &TlsConfig,
+    protocol: &[u8],
+) -> Result<Option<TlsAcceptor>, TlsError> {
     let Some((cert, key)) = settings.identity() else { return Ok(None) };
     let chain = certificates("cert", cert)?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| {
@@ -102,7 +110,7 @@ pub(crate) fn acceptor(settings: &TlsConfig) -> Result<Option<TlsAcceptor>, TlsE
         }
     };
     let mut config = builder.with_single_cert(chain, private).map_err(refused)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(Some(Arc::new(config).into()))
 }
 
@@ -144,7 +152,7 @@ pub(crate) async fn handshake(
         let seen = stream.peek(&mut first).await?;
         // A TLS handshake begins with 22 (RFC 8446, section 5.1), a request with its method.
         if seen == 1 && first[0].is_ascii_uppercase() {
-            answer_in_clear(&mut stream).await?;
+            answer_in_clear(&mut stream, TLS_REQUIRED).await?;
             return Err(io::Error::other("HTTP in clear on a port that speaks TLS"));
         }
         acceptor.accept(stream).await
@@ -153,14 +161,16 @@ pub(crate) async fn handshake(
     tokio::time::timeout(limit, handshake).await.unwrap_or_else(late)
 }
 
-/// Says in clear that there is no talking in clear.
-async fn answer_in_clear(stream: &mut TcpStream) -> io::Result<()> {
-    const BODY: &str = "{\"error\":{\"code\":\"tls_required\",\"message\":\"this port speaks TLS \
-                        only: use https://\"}}\n";
+/// What a client that speaks in clear is told.
+const TLS_REQUIRED: &str = "{\"error\":{\"code\":\"tls_required\",\"message\":\"this port speaks \
+                            TLS only: use https://\"}}\n";
+
+/// Tells a client in HTTP/1 that it should not be speaking that here.
+pub(super) async fn answer_in_clear(stream: &mut TcpStream, body: &str) -> io::Result<()> {
     let answer = format!(
         "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{BODY}",
-        BODY.len()
+         Connection: close\r\n\r\n{body}",
+        body.len()
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;

@@ -1,7 +1,7 @@
 //! What does a lane show of itself while it works? Its engine, its state and its latencies.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,6 +9,7 @@ use tidegate::{Engine, FlushReason, Outcome, Sample};
 
 use super::tap::Tap;
 use crate::clock::Clock;
+use crate::recording::Attempts;
 use crate::telemetry::latency::Latencies;
 
 /// The part of a lane that the API reads. Every lock is held for a few instructions.
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     attempt_latency: Mutex<Latencies>,
     delivery_latency: Mutex<Latencies>,
     tap: Mutex<Tap>,
+    recording: OnceLock<Arc<Attempts>>,
     /// When the oldest event in the queue was accepted, in nanoseconds since 1970-01-01 UTC; 0 if
     /// there is none.
     pub(crate) oldest: AtomicI64,
@@ -90,6 +92,7 @@ impl Shared {
             attempt_latency: Mutex::new(Latencies::new()),
             delivery_latency: Mutex::new(Latencies::new()),
             tap: Mutex::new(Tap::default()),
+            recording: OnceLock::new(),
             oldest: AtomicI64::new(0),
             queue_items: AtomicU64::new(0),
             queue_bytes: AtomicU64::new(0),
@@ -136,10 +139,25 @@ impl Shared {
         lock(&self.tap)
     }
 
+    /// Has attempts recorded there, from now on; only the first call counts.
+    pub(crate) fn record(&self, recording: Arc<Attempts>) {
+        self.recording.get_or_init(|| recording);
+    }
+
+    /// Ends the recording, which lanes may share.
+    pub(crate) fn finish_recording(&self) {
+        if let Some(recording) = self.recording.get() {
+            recording.finish();
+        }
+    }
+
     /// Notes what came of an attempt; without a reason, its batch had been sent before.
     pub(crate) fn attempted(&self, sample: &Sample, reason: Option<FlushReason>) {
         self.attempt_latency().record(sample.at, sample.latency, 1);
         self.tap().note(sample, reason);
+        if let Some(recording) = self.recording.get() {
+            recording.answered(&self.key, sample);
+        }
         if sample.latency > self.target {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }

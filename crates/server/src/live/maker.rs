@@ -175,10 +175,20 @@ fn totals(lanes: &[LaneTick], rates: &Rates) -> Totals {
     }
 }
 
+/// A lane whose oldest event has waited for longer is behind, in seconds; the pages know it too.
+const LONG: f64 = 10.0;
+
 fn says(status: &Status, lanes: &[LaneTick], totals: &Totals, troubles: &[String]) -> String {
     let named = status.lanes.iter().zip(lanes).map(|(lane, tick)| {
-        let well = matches!(tick.state, LaneState::Running | LaneState::Draining);
-        (lane.key().to_string(), tick.says.clone(), well)
+        let delivers = matches!(tick.state, LaneState::Running | LaneState::Draining);
+        // Where there is only one, its sentence says how far behind it is in any case.
+        let is_behind = lanes.len() > 1 && tick.oldest_seconds > Some(LONG);
+        say::Told {
+            name: lane.key().to_string(),
+            says: tick.says.clone(),
+            is_well: delivers && !is_behind,
+            out_per_second: tick.out_per_second,
+        }
     });
     say::all(&say::All {
         troubles,

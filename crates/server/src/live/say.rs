@@ -108,6 +108,9 @@ fn waiting(backlog: u64) -> String {
 fn behind(seen: &Seen<'_>) -> String {
     let backlog = seen.backlog as f64;
     let Seen { in_per_second, out_per_second, .. } = *seen;
+    if out_per_second <= 0.0 && seen.backlog >= u64::from(seen.plan.batch_size.max(1)) {
+        return format!("; {} events wait, and none leaves at the moment", whole(seen.backlog));
+    }
     if out_per_second <= 0.0 || backlog < out_per_second * BEHIND {
         return String::new();
     }
@@ -133,13 +136,22 @@ pub(super) fn terms(plan: &Plan) -> String {
     said
 }
 
+/// What was said of a lane.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    pub(super) name: String,
+    pub(super) says: String,
+    /// It delivers or could, and is not far behind.
+    pub(super) is_well: bool,
+    pub(super) out_per_second: f64,
+}
+
 /// What is known of everything.
 #[derive(Debug, Clone)]
 pub(super) struct All<'a> {
     /// What keeps events from being taken or delivered.
     pub(super) troubles: &'a [String],
-    /// Name and sentence of each lane, and whether it delivers or could.
-    pub(super) lanes: &'a [(String, String, bool)],
+    pub(super) lanes: &'a [Told],
     pub(super) accepted_per_second: f64,
     pub(super) delivered_per_second: f64,
     pub(super) backlog: u64,
@@ -147,32 +159,32 @@ pub(super) struct All<'a> {
 
 /// The sentence on everything, without a full stop.
 pub(super) fn all(seen: &All<'_>) -> String {
-    let ill: Vec<_> = seen.lanes.iter().filter(|(.., well)| !well).collect();
-    let others = seen.lanes.len() - ill.len();
+    let (well, ill): (Vec<_>, Vec<_>) = seen.lanes.iter().partition(|lane| lane.is_well);
     let rate = about(seen.delivered_per_second);
     match (ill.as_slice(), seen.troubles.first()) {
-        ([(name, says, _), rest @ ..], _) => {
+        ([Told { name, says, .. }, rest @ ..], _) => {
             let more = match rest.len() {
                 0 => String::new(),
                 1 => " and 1 more lane".to_owned(),
                 more => format!(" and {more} more lanes"),
             };
-            let meanwhile = match others {
+            let taken = about(well.iter().map(|lane| lane.out_per_second).sum());
+            let meanwhile = match well.len() {
                 0 => String::new(),
-                1 => format!("; the other lane takes {rate} events a second"),
-                others => format!("; the {others} others take {rate} events a second"),
+                1 => format!("; the other lane takes {taken} events a second"),
+                others => format!("; the {others} others take {taken} events a second"),
             };
-            format!("{name}{more}: {says}{meanwhile}")
+            format!("`{name}`{more}: {says}{meanwhile}")
         }
         ([], Some(trouble)) => trouble.clone(),
         ([], None) if idle(seen) => match seen.lanes {
-            [(_, says, _)] => says.clone(),
+            [Told { says, .. }] => says.clone(),
             lanes => format!("idle: nothing arrives; {} lanes are ready", lanes.len()),
         },
         ([], None) => {
             let accepted = about(seen.accepted_per_second);
             match seen.lanes {
-                [(_, says, _)] => format!("{accepted} events a second in, {rate} out; {says}"),
+                [Told { says, .. }] => format!("{accepted} events a second in, {rate} out; {says}"),
                 lanes => format!(
                     "{accepted} events a second in, {rate} out through {} lanes, all well{}",
                     lanes.len(),
@@ -236,6 +248,9 @@ mod tests {
         assert!(behind(12_400, 600.0).ends_with("; 12,400 events behind, about 31 s to go"));
         assert!(behind(12_400, 4000.0).ends_with("behind, and 3,000 more each second than leave"));
         assert!(behind(12_400, 1000.0).ends_with("; 12,400 events behind"));
+        let stuck = |backlog| lane(&Seen { backlog, out_per_second: 0.0, ..WELL });
+        assert!(stuck(1420).ends_with("; 1,420 events wait, and none leaves at the moment"));
+        assert!(stuck(1419).ends_with(&lane(&WELL)), "less than a batch may be under way");
     }
 
     #[test]
@@ -267,7 +282,12 @@ mod tests {
 
     #[test]
     fn everything_is_told_by_its_worst_part() {
-        let said = |name: &str, says: &str, well| (name.to_owned(), says.to_owned(), well);
+        let said = |name: &str, says: &str, is_well| Told {
+            name: name.to_owned(),
+            says: says.to_owned(),
+            is_well,
+            out_per_second: 1200.0,
+        };
         let one = [said("sqlite/default", "holding 500 × 1: why", true)];
         let well = All {
             troubles: &[],
@@ -281,7 +301,7 @@ mod tests {
         let ill = All { lanes: &two, ..well.clone() };
         assert_eq!(
             all(&ill),
-            "pg/default: trying again: refused; the other lane takes 1,200 events a second"
+            "`pg/default`: trying again: refused; the other lane takes 1,200 events a second"
         );
         let troubles = ["the journal refuses requests".to_owned()];
         let full = All { troubles: &troubles, ..well.clone() };

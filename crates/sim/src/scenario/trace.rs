@@ -39,6 +39,14 @@ pub enum TraceError {
         /// What is there.
         text: String,
     },
+    /// It tells of more than one lane.
+    #[error("line {line} is of the lane `{lane}`, those before of another: keep the lines of one")]
+    Lanes {
+        /// Which line, from 1.
+        line: usize,
+        /// Its lane.
+        lane: String,
+    },
     /// There is too little of it.
     #[error("there are {0} attempts that succeeded, but at least {LEAST} are needed")]
     Short(usize),
@@ -62,6 +70,7 @@ struct Trace {
     case: Option<String>,
     target_s: Option<f64>,
     item_bytes: Option<u32>,
+    lane: Option<String>,
     attempts: Vec<Attempt>,
     failed: usize,
 }
@@ -122,6 +131,8 @@ pub(super) fn scenario(like: Scenario, text: &str) -> Result<Scenario, TraceErro
 fn read(text: &str) -> Result<Trace, TraceError> {
     let mut trace = Trace::default();
     let mut columns: Option<[usize; 5]> = None;
+    // Only a server's recording has it.
+    let mut lane_at: Option<usize> = None;
     for (index, line) in text.lines().enumerate() {
         if let Some((key, value)) = line.strip_prefix("# ").and_then(|pair| pair.split_once('=')) {
             match key {
@@ -135,8 +146,15 @@ fn read(text: &str) -> Result<Trace, TraceError> {
         let cells: Vec<&str> = line.split(',').collect();
         let Some([sent, latency, items, in_flight, outcome]) = columns else {
             columns = Some(head(&cells)?);
+            lane_at = cells.iter().position(|cell| *cell == "lane");
             continue;
         };
+        if let Some(lane) = lane_at.and_then(|place| cells.get(place)) {
+            let first = trace.lane.get_or_insert_with(|| (*lane).to_owned());
+            if first != lane {
+                return Err(TraceError::Lanes { line: index + 1, lane: (*lane).to_owned() });
+            }
+        }
         let number = |column: &'static str, place: usize| {
             let cell = cells.get(place).copied().unwrap_or_default();
             let found = cell.parse::<f64>().ok().filter(|number| *number >= 0.0);
@@ -300,6 +318,20 @@ mod tests {
         let low = backend.recorded_capacity.iter().filter(|(_, left)| *left < 0.3);
         assert!(low.clone().all(|(at_ms, _)| (980..1_220).contains(at_ms)), "{low:?}");
         assert!(backend.recorded_capacity.len() < 60);
+    }
+
+    #[test]
+    fn a_trace_of_two_lanes_is_refused_by_the_line_of_the_second() {
+        let like = super::super::random::scenario(0);
+        let mut of_a_server = String::from("# version=1\n# began_unix_us=1\n");
+        for line in text().lines().filter(|line| !line.starts_with('#')) {
+            let lane = if line.starts_with("sent_s") { "lane" } else { "a/default" };
+            let _ = writeln!(of_a_server, "{line},{lane}");
+        }
+        assert!(like.clone().behaving(&of_a_server).is_ok());
+        of_a_server += "9.0,0.01,100,100,1,1,ok,,0,calm,b/default\n";
+        let said = like.behaving(&of_a_server).unwrap_err().to_string();
+        assert!(said.contains("line 404 is of the lane `b/default`"), "{said}");
     }
 
     #[test]

@@ -1,29 +1,39 @@
 //! How is one event written as the members of a JSON object?
 
-use std::fmt::Write as _;
-
 use tidegate_event::attributes::escape;
 use tidegate_event::{Body, Event};
 
 use super::{Layout, time};
 
+/// Writers of the two times of an event, which are far apart more often than those of two events.
+#[derive(Default)]
+pub(super) struct Times {
+    happened: time::Writer,
+    observed: time::Writer,
+}
+
 /// Writes the members, without the braces around them and with commas between them.
-pub(super) fn members(event: &Event<'_>, layout: Layout, out: &mut String) {
-    match (layout, event.timestamp) {
-        (Layout::Bulk, happened) => {
-            instant("@timestamp", happened.unwrap_or(event.observed), out);
-            out.push(',');
-        }
-        (_, Some(happened)) => {
-            instant("timestamp", happened, out);
-            out.push(',');
-        }
-        (_, None) => {}
+pub(super) fn members(event: &Event<'_>, layout: Layout, times: &mut Times, out: &mut String) {
+    let happened = match layout {
+        Layout::Bulk => Some(("\"@timestamp\":\"", event.timestamp.unwrap_or(event.observed))),
+        Layout::Ndjson | Layout::Array => event.timestamp.map(|at| ("\"timestamp\":\"", at)),
+    };
+    if let Some((name, happened)) = happened {
+        out.push_str(name);
+        times.happened.write(happened, out);
+        out.push_str("\",");
     }
-    instant("observed_timestamp", event.observed, out);
+    out.push_str("\"observed_timestamp\":\"");
+    times.observed.write(event.observed, out);
+    out.push('"');
     if event.severity_number > 0 {
-        // Writing to a string cannot fail.
-        let _ = write!(out, ",\"severity_number\":{}", event.severity_number);
+        out.push_str(",\"severity_number\":");
+        // At most 24, says the row; two digits are written of any number.
+        let (tens, ones) = (event.severity_number / 10 % 10, event.severity_number % 10);
+        if tens > 0 {
+            out.push(char::from(b'0' + tens));
+        }
+        out.push(char::from(b'0' + ones));
     }
     text(",\"severity_text\":\"", event.severity_text, out);
     text(",\"service\":\"", event.service, out);
@@ -46,14 +56,6 @@ pub(super) fn members(event: &Event<'_>, layout: Layout, out: &mut String) {
     json(",\"attributes\":", event.attributes, out);
 }
 
-fn instant(name: &str, nanoseconds: i64, out: &mut String) {
-    out.push('"');
-    out.push_str(name);
-    out.push_str("\":\"");
-    time::rfc3339(nanoseconds, out);
-    out.push('"');
-}
-
 fn text(before: &str, value: &str, out: &mut String) {
     if !value.is_empty() {
         out.push_str(before);
@@ -70,7 +72,7 @@ fn json(before: &str, value: &str, out: &mut String) {
     out.push_str(before);
     // Most texts come from one line and have none: those are copied at once.
     let mut rest = value;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'\n' || byte == b'\r') {
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         out.push(' ');
         rest = &rest[at + 1..];
@@ -78,13 +80,14 @@ fn json(before: &str, value: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-fn hex(before: &str, id: &[u8], out: &mut String) {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+fn hex<const N: usize>(before: &str, id: &[u8; N], out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.push_str(before);
-    for byte in id {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+    let mut digits = [[0; 2]; N];
+    for (pair, byte) in digits.iter_mut().zip(id) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
+    // Only ASCII was put in.
+    out.push_str(std::str::from_utf8(digits.as_flattened()).unwrap_or_default());
     out.push('"');
 }

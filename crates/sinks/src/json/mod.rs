@@ -23,8 +23,6 @@
 mod event;
 mod time;
 
-use std::fmt::Write as _;
-
 use tidegate_event::{JournalId, Position};
 
 use crate::contract::{Batch, Slice};
@@ -126,19 +124,19 @@ impl Encoder {
         let rows = usize::try_from(batch.items()).unwrap_or(usize::MAX);
         let bytes = usize::try_from(batch.bytes()).unwrap_or(usize::MAX);
         out.reserve(bytes.saturating_add(rows.saturating_mul(ROW_EXTRA)));
-        let journal = journal.to_string();
+        let before = format!("{}{journal}:", self.before_name);
         if self.layout == Layout::Array {
             out.push('[');
         }
-        let mut first = true;
+        let (mut first, mut times) = (true, event::Times::default());
         for slice in &batch.slices {
             let mut next = slice.first;
             for event in &slice.rows {
                 if self.layout == Layout::Array && !std::mem::take(&mut first) {
                     out.push(',');
                 }
-                self.name(&journal, next, out);
-                event::members(&event, self.layout, out);
+                self.name(&before, next, out);
+                event::members(&event, self.layout, &mut times, out);
                 out.push_str(if self.layout == Layout::Array { "}" } else { "}\n" });
                 next += 1;
             }
@@ -152,11 +150,17 @@ impl Encoder {
         Ok(())
     }
 
-    fn name(&self, journal: &str, position: Position, out: &mut String) {
-        out.push_str(&self.before_name);
-        out.push_str(journal);
-        // Writing to a string cannot fail.
-        let _ = write!(out, ":{position}");
+    fn name(&self, before: &str, position: Position, out: &mut String) {
+        out.push_str(before);
+        let mut digits = [0; 20];
+        let (mut at, mut rest) = (digits.len(), position);
+        while at == digits.len() || rest > 0 {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        // Only ASCII was put in.
+        out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
         out.push_str(self.after_name);
     }
 }

@@ -8,25 +8,46 @@
 const SECOND: i64 = 1_000_000_000;
 const DAY: i64 = 86_400;
 
-/// Appends the instant, given in nanoseconds since 1970-01-01 UTC.
-pub(super) fn rfc3339(nanoseconds: i64, out: &mut String) {
-    let seconds = nanoseconds.div_euclid(SECOND);
-    let (year, month, day) = date(seconds.div_euclid(DAY));
-    let of_day = seconds.rem_euclid(DAY);
-    let mut text = *b"0000-00-00T00:00:00.000000000Z";
-    put(&mut text[0..4], year);
-    put(&mut text[5..7], month);
-    put(&mut text[8..10], day);
-    put(&mut text[11..13], of_day / 3600);
-    put(&mut text[14..16], of_day / 60 % 60);
-    put(&mut text[17..19], of_day % 60);
-    put(&mut text[20..29], nanoseconds.rem_euclid(SECOND));
-    // Only ASCII was put in.
-    out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+/// Writes instants. Those of a batch are close together, so the text of the last second is kept.
+pub(super) struct Writer {
+    second: i64,
+    text: [u8; 30],
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00.000000000Z" }
+    }
+}
+
+impl Writer {
+    /// Appends the instant, given in nanoseconds since 1970-01-01 UTC.
+    pub(super) fn write(&mut self, nanoseconds: i64, out: &mut String) {
+        let second = nanoseconds.div_euclid(SECOND);
+        if second != self.second {
+            self.begin(second);
+        }
+        put(&mut self.text[20..29], nanoseconds.rem_euclid(SECOND) as u32);
+        // Only ASCII was put in.
+        out.push_str(std::str::from_utf8(&self.text).unwrap_or_default());
+    }
+
+    fn begin(&mut self, second: i64) {
+        let (year, month, day) = date(second.div_euclid(DAY));
+        let of_day = second.rem_euclid(DAY) as u32;
+        let text = &mut self.text;
+        put(&mut text[0..4], year as u32);
+        put(&mut text[5..7], month as u32);
+        put(&mut text[8..10], day as u32);
+        put(&mut text[11..13], of_day / 3600);
+        put(&mut text[14..16], of_day / 60 % 60);
+        put(&mut text[17..19], of_day % 60);
+        self.second = second;
+    }
 }
 
 /// Writes the decimal digits of a number that is not negative, as many as there is room for.
-fn put(digits: &mut [u8], mut number: i64) {
+fn put(digits: &mut [u8], mut number: u32) {
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
@@ -56,7 +77,7 @@ mod tests {
 
     fn text(nanoseconds: i64) -> String {
         let mut out = String::new();
-        rfc3339(nanoseconds, &mut out);
+        Writer::default().write(nanoseconds, &mut out);
         out
     }
 
@@ -79,6 +100,20 @@ mod tests {
         #[test]
         fn every_instant_is_read_back(nanoseconds in i64::MIN + 1..=i64::MAX) {
             prop_assert_eq!(tidegate_event::timestamp::from_text(&text(nanoseconds)), Some(nanoseconds));
+        }
+
+        /// Invariant: what was written before makes no difference.
+        #[test]
+        fn a_writer_has_no_memory_that_shows(
+            start in -10..10i64, steps in proptest::collection::vec(-2_000_000_000..2_000_000_000i64, 1..9)
+        ) {
+            let (mut writer, mut at) = (Writer::default(), start);
+            for step in steps {
+                at += step;
+                let mut out = String::new();
+                writer.write(at, &mut out);
+                prop_assert_eq!(out, text(at));
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Results<O> {
     All(fn() -> O),
     /// All failed alike.
     None(Failure),
+    /// The only one was delivered, and this is its value.
+    One(Option<O>),
     /// All were delivered, and each has its value, in order.
     Values(Vec<Option<O>>),
     /// One for each, in order.
@@ -45,6 +47,10 @@ impl<O> Results<O> {
         match self {
             Self::All(value) => Ok(value()),
             Self::None(failure) => Err(failure.clone()),
+            Self::One(value) => {
+                let value = if position == 0 { value.take() } else { None };
+                value.ok_or(Failure::Unanswered { answered: 1, items })
+            }
             Self::Values(values) => {
                 let answered = values.len();
                 let value = values.get_mut(position).and_then(Option::take);
@@ -62,6 +68,7 @@ impl<O> Results<O> {
     pub(super) fn discard(&mut self, position: usize) -> Option<Result<O, Failure>> {
         match self {
             Self::All(_) | Self::None(_) => None,
+            Self::One(value) => value.take().filter(|_| position == 0).map(Ok),
             Self::Values(values) => values.get_mut(position).and_then(Option::take).map(Ok),
             Self::Each(results) => results.get_mut(position).and_then(Option::take),
         }
@@ -71,6 +78,7 @@ impl<O> Results<O> {
     const fn answered(&self) -> Option<usize> {
         match self {
             Self::All(_) | Self::None(_) => None,
+            Self::One(_) => Some(1),
             Self::Values(values) => Some(values.len()),
             Self::Each(results) => Some(results.len()),
         }
@@ -80,6 +88,7 @@ impl<O> Results<O> {
     fn delivered(&self) -> usize {
         match self {
             Self::All(_) | Self::None(_) => 0,
+            Self::One(_) => 1,
             Self::Values(values) => values.len(),
             Self::Each(results) => {
                 results.iter().filter(|result| matches!(result, Some(Ok(_)))).count()
@@ -89,7 +98,7 @@ impl<O> Results<O> {
 
     fn truncate(&mut self, items: usize) {
         match self {
-            Self::All(_) | Self::None(_) => {}
+            Self::All(_) | Self::None(_) | Self::One(_) => {}
             Self::Values(values) => values.truncate(items),
             Self::Each(results) => results.truncate(items),
         }
@@ -100,6 +109,7 @@ impl<O> Results<O> {
         match self {
             Self::All(_) => None,
             Self::None(failure) => Some(failure.clone()),
+            Self::One(_) => (position > 0).then_some(Failure::Unanswered { answered: 1, items }),
             Self::Values(values) => (position >= values.len())
                 .then_some(Failure::Unanswered { answered: values.len(), items }),
             Self::Each(results) => match results.get(position) {
@@ -137,7 +147,15 @@ impl<O> Answer<O> {
 
     /// Every item was taken, and each has a value, in order.
     pub fn values(values: impl IntoIterator<Item = O>) -> Self {
-        let results = Results::Values(values.into_iter().map(Some).collect());
+        let mut values = values.into_iter();
+        // A lone item is common where each is awaited, and needs no vector.
+        let results = match (values.next(), values.next()) {
+            (Some(only), None) => Results::One(Some(only)),
+            (first, second) => {
+                let first = first.into_iter().chain(second).map(Some);
+                Results::Values(first.chain(values.map(Some)).collect())
+            }
+        };
         Self { outcome: Outcome::Ok, failure: None, feedback: None, results }
     }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+use super::sync::atomic::{AtomicBool, Ordering};
 use super::sync::{Arc, Mutex, PoisonError};
 
 /// At most so many emptied vectors are kept: what a few producers fill before the driver runs.
@@ -43,18 +44,24 @@ pub struct Batch<T> {
 #[derive(Debug)]
 pub(super) struct Spares<T> {
     kept: Mutex<Vec<Vec<T>>>,
+    /// Whether there are any: most handlers keep the vector, and nobody locks for nothing.
+    any: AtomicBool,
 }
 
 impl<T> Default for Spares<T> {
     fn default() -> Self {
-        Self { kept: Mutex::new(Vec::with_capacity(KEPT)) }
+        Self { kept: Mutex::new(Vec::with_capacity(KEPT)), any: AtomicBool::new(false) }
     }
 }
 
 impl<T> Spares<T> {
     /// Adds all that are there to `taken`.
     pub(super) fn take(&self, taken: &mut Vec<Vec<T>>) {
-        taken.append(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.any.load(Ordering::Relaxed) {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.append(&mut kept);
+            self.any.store(false, Ordering::Relaxed);
+        }
     }
 
     fn give(&self, empty: Vec<T>) {
@@ -62,6 +69,7 @@ impl<T> Spares<T> {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() < KEPT {
                 kept.push(empty);
+                self.any.store(true, Ordering::Relaxed);
             }
         }
     }

@@ -20,8 +20,8 @@ use tokio::time::Sleep;
 
 use super::answer::Answer;
 use super::batch::Batch;
-use super::flow::{Departure, Flow, Next};
-use super::piece::Attempt;
+use super::flow::{Flow, Next};
+use super::piece::Flight;
 use super::queue::Shared;
 use super::sync::Arc;
 use crate::{Moment, Outcome};
@@ -48,7 +48,7 @@ pub(super) struct Driver<T, O: 'static, C, F> {
     slots: Vec<Slot<F>>,
     flying: JoinSet<(Reply<O>, Slot<F>)>,
     /// What is in flight, by the id of its task.
-    attempts: HashMap<Id, Attempt<T, O>>,
+    flights: HashMap<Id, Box<Flight<T, O>>>,
     timer: Option<Pin<Box<Sleep>>>,
     patience: Patience,
     state: State,
@@ -79,33 +79,34 @@ where
             call,
             slots: Vec::new(),
             flying: JoinSet::new(),
-            attempts: HashMap::new(),
+            flights: HashMap::new(),
             timer: None,
             patience: Patience::default(),
             state: State::New,
         }
     }
 
-    fn send(&mut self, departure: Departure<T, O>, cx: &mut Context<'_>) {
-        let Departure { items, attempt, here } = departure;
-        let batch = Batch::new(items, &self.shared.spares);
+    fn send(&mut self, mut flight: Box<Flight<T, O>>, cx: &mut Context<'_>) {
+        let batch = Batch::new(std::mem::take(&mut flight.items), &self.shared.spares);
         let mut slot = self.slots.pop().unwrap_or_else(|| Box::pin(None));
         slot.set(Some((self.call)(batch)));
         let mut took = None;
-        if here {
+        if flight.here {
             if let Poll::Ready((answer, _)) = poll(&mut slot, cx) {
                 self.keep(slot);
-                self.flow.answered(attempt, answer, true);
+                flight.answered(answer, true);
+                self.flow.answered(flight);
                 return;
             }
-            took = Some(self.shared.clock.now().since(attempt.ticket.sent().at));
+            let now = self.shared.clock.now();
+            took = flight.ticket.as_ref().map(|ticket| now.since(ticket.sent().at));
         }
-        let first = attempt.piece.first;
+        let first = flight.piece.first;
         let task = self.flying.spawn(async move {
             let reply = std::future::poll_fn(|cx| poll(&mut slot, cx)).await;
             (reply, slot)
         });
-        self.attempts.insert(task.id(), attempt);
+        self.flights.insert(task.id(), flight);
         self.flow.in_task(first, took);
     }
 
@@ -117,7 +118,7 @@ where
 
     /// Whether one in a task was answered, or may have been.
     fn poll_joined(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.attempts.is_empty() {
+        if self.flights.is_empty() {
             return false;
         }
         if self.flow.has_answer() {
@@ -139,11 +140,12 @@ where
             }
             Err(error) => (error.id(), (failed(error), None)),
         };
-        if let Some(mut attempt) = self.attempts.remove(&id) {
-            if let Some(departed) = departed {
-                attempt.ticket.depart(departed);
+        if let Some(mut flight) = self.flights.remove(&id) {
+            if let Some((ticket, departed)) = flight.ticket.as_mut().zip(departed) {
+                ticket.depart(departed);
             }
-            self.flow.answered(attempt, answer, false);
+            flight.answered(answer, false);
+            self.flow.answered(flight);
         }
     }
 
@@ -206,11 +208,11 @@ where
             // Answers come first: they free capacity for what follows.
             let joined = this.poll_joined(cx);
             match this.flow.step(&this.shared) {
-                Next::Send(departure) => {
+                Next::Send(flight) => {
                     if yielded && batch == 0 {
-                        this.patience.learn(departure.items.len());
+                        this.patience.learn(flight.items.len());
                     }
-                    this.send(departure, cx);
+                    this.send(flight, cx);
                 }
                 // Another may be done, and only a poll that found none leaves a waker.
                 Next::Wait(_) if joined => {}
@@ -231,7 +233,8 @@ where
 /// The driver is done, or its runtime is: nothing that waits will ever leave.
 impl<T, O: 'static, C, F> Drop for Driver<T, O, C, F> {
     fn drop(&mut self) {
-        let in_tasks = self.attempts.drain().map(|(_, attempt)| attempt.piece);
+        let in_tasks =
+            self.flights.drain().map(|(_, mut flight)| std::mem::take(&mut flight.piece));
         let pieces: Vec<_> = in_tasks.chain(self.flow.abandon()).collect();
         self.shared.end(pieces);
     }

@@ -8,7 +8,6 @@ use std::borrow::Borrow;
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
@@ -161,33 +160,23 @@ impl<T, O> fmt::Debug for Submit<'_, T, O> {
 /// The same, over anything that keeps the batcher alive for so long.
 pub(super) struct Submitted<S: Borrow<Shared<T, O>>, T, O> {
     shared: S,
-    state: State<T, O>,
+    /// The item, until it is in the queue, or why it never will be.
+    entry: Option<Result<Entry<T>, AddError>>,
+    /// Where its outcome will be.
+    place: Option<Place<O>>,
     /// The place in line for room.
     number: Option<u64>,
-    outcome: PhantomData<fn() -> O>,
-}
-
-enum State<T, O> {
-    /// The item is here; it waits for room if it has a number.
-    Outside(Entry<T>),
-    Inside(Place<O>),
-    Refused(AddError),
-    Over,
 }
 
 impl<S: Borrow<Shared<T, O>>, T, O> Submitted<S, T, O> {
     #[inline]
     pub(super) fn new(shared: S, entry: Result<Entry<T>, AddError>) -> Self {
-        let state = match entry {
-            Ok(entry) => State::Outside(entry),
-            Err(error) => State::Refused(error),
-        };
-        Self { shared, state, number: None, outcome: PhantomData }
+        Self { shared, entry: Some(entry), place: None, number: None }
     }
 
     /// Whether the item is in the queue, or beyond.
     pub(super) const fn is_inside(&self) -> bool {
-        !matches!(self.state, State::Outside(_))
+        !matches!(self.entry, Some(Ok(_)))
     }
 
     #[inline]
@@ -197,7 +186,7 @@ impl<S: Borrow<Shared<T, O>>, T, O> Submitted<S, T, O> {
             match shared.try_submit(entry, waker) {
                 Ok(place) => {
                     // The waker went in with the item, so there is nothing more to do here.
-                    self.state = State::Inside(place);
+                    self.place = Some(place);
                     return Poll::Pending;
                 }
                 Err(Entered::Full(entry)) => entry,
@@ -209,8 +198,8 @@ impl<S: Borrow<Shared<T, O>>, T, O> Submitted<S, T, O> {
             entry
         };
         match wait(shared, entry, &mut self.number, waker, true) {
-            Waits::In(Some(place)) => self.state = State::Inside(place),
-            Waits::Still(entry) => self.state = State::Outside(entry),
+            Waits::In(Some(place)) => self.place = Some(place),
+            Waits::Still(entry) => self.entry = Some(Ok(entry)),
             Waits::Closed | Waits::In(None) => {
                 return Poll::Ready(Err(AddError::Closed.into()));
             }
@@ -227,14 +216,14 @@ impl<S: Borrow<Shared<T, O>>, T, O> Future for Submitted<S, T, O> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let State::Inside(place) = &mut this.state {
+        if let Some(place) = &mut this.place {
             return place.poll(cx).map_err(SubmitError::from);
         }
-        match std::mem::replace(&mut this.state, State::Over) {
-            State::Outside(entry) => this.enter(entry, cx.waker()),
-            State::Refused(error) => Poll::Ready(Err(error.into())),
+        match this.entry.take() {
+            Some(Ok(entry)) => this.enter(entry, cx.waker()),
+            Some(Err(error)) => Poll::Ready(Err(error.into())),
             // Polled again after it was ready, which a future need not survive.
-            State::Inside(_) | State::Over => Poll::Pending,
+            None => Poll::Pending,
         }
     }
 }

@@ -8,16 +8,15 @@ use std::collections::BTreeSet;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::answer::Answer;
 use super::observe::Observer;
-use super::piece::{Attempt, Care, Piece};
+use super::piece::{Care, Flight, Piece};
 use super::queue::{Open, Shared};
-use super::recovery::{Recovery, Ruling, Turn};
+use super::recovery::{Recovery, Turn};
 use super::round::Group;
 use crate::breaker::Pass;
-use crate::engine::{Cut, Step, Ticket, Wait};
+use crate::engine::{Cut, Step, Wait};
 use crate::time::earlier;
-use crate::{FlushReason, Moment, Sample};
+use crate::{FlushReason, Moment};
 
 /// Handlers whose part before the first `await` takes longer run in a task of their own while
 /// others wait.
@@ -29,11 +28,16 @@ const RETRY_QUICK: u32 = 32;
 /// A probe of a half-open breaker has at most this share of the items in a full batch.
 const PROBE_SHARE: u32 = 10;
 
+/// At most so many boxes of flights are kept.
+const FLIGHTS_KEPT: usize = 4;
+
 pub(super) struct Flow<T, O> {
     /// Numbers of the first items of the batches that are in a task.
     firsts: BTreeSet<u64>,
     /// The one that was answered, until it is counted.
-    done: Option<Done<T, O>>,
+    done: Option<Box<Flight<T, O>>>,
+    /// Boxes for later flights.
+    flights: Vec<Box<Flight<T, O>>>,
     /// A round that is free again, for the next time that the lock is held.
     round: Option<Group<O>>,
     spares: Vec<Vec<T>>,
@@ -44,30 +48,34 @@ pub(super) struct Flow<T, O> {
 
 /// What the driver does next.
 pub(super) enum Next<T, O> {
-    Send(Departure<T, O>),
+    Send(Box<Flight<T, O>>),
     Wait(Option<Moment>),
     End,
 }
 
-/// A batch that leaves.
-pub(super) struct Departure<T, O> {
-    pub(super) items: Vec<T>,
-    pub(super) attempt: Attempt<T, O>,
-    /// Whether its first poll may delay others.
-    pub(super) here: bool,
+/// What was decided under the lock.
+enum Decided<T, O> {
+    Leaves(Leaving<T, O>),
+    Wait(Option<Moment>),
+    End,
 }
 
-struct Done<T, O> {
-    attempt: Attempt<T, O>,
-    answer: Answer<O>,
-    /// Whether it was ready at its first poll.
-    at_once: bool,
+/// A flight that is about to leave.
+struct Leaving<T, O> {
+    flight: Box<Flight<T, O>>,
+    /// Whether it is fresh off the queue.
+    fresh: bool,
+    /// The leave of a half-open breaker.
+    probe: Option<Pass>,
+    /// Whether others wait meanwhile.
+    more: bool,
 }
 
 /// What is left to do after the lock is released.
 struct Aftermath<T, O> {
-    told: Option<(Piece<T, O>, Answer<O>)>,
-    sample: Sample,
+    flight: Box<Flight<T, O>>,
+    /// Whether the answer is final.
+    told: bool,
     room: Option<Waker>,
     /// How far outcomes are, if somebody listens.
     settled: Option<u64>,
@@ -100,6 +108,7 @@ impl<T, O> Flow<T, O> {
         Self {
             firsts: BTreeSet::new(),
             done: None,
+            flights: Vec::new(),
             round: None,
             spares: Vec::new(),
             recovery,
@@ -109,8 +118,8 @@ impl<T, O> Flow<T, O> {
     }
 
     /// A batch was answered, at its first poll or in its task. It is counted in the next step.
-    pub(super) fn answered(&mut self, attempt: Attempt<T, O>, answer: Answer<O>, at_once: bool) {
-        self.done = Some(Done { attempt, answer, at_once });
+    pub(super) fn answered(&mut self, flight: Box<Flight<T, O>>) {
+        self.done = Some(flight);
     }
 
     /// Whether an answer waits to be counted.
@@ -136,7 +145,7 @@ impl<T, O> Flow<T, O> {
         let mut open = shared.lock();
         self.hand_back(&mut open);
         open.begin_step(now);
-        let after = self.done.take().map(|done| self.count(&mut open, now, done));
+        let after = self.done.take().map(|flight| self.count(&mut open, now, flight));
         self.obey(&mut open);
         let linger = open.engine.plan().linger;
         if open.closed {
@@ -144,14 +153,10 @@ impl<T, O> Flow<T, O> {
         } else if open.locals.due(linger).is_some_and(|due| due <= now) {
             open.sweep(&shared.clock);
         }
-        let step = self.decide(&mut open, now);
+        let decided = self.decide(&mut open, now);
         let (size, lingers) = (open.engine.plan().batch_size as usize, linger > Duration::ZERO);
         open.line.seal_at(size);
         open.lingers = lingers;
-        let next = match step {
-            Decided::Cut(cut, probe) => Decided::Left(self.cut(&mut open, now, cut, probe)),
-            other => other,
-        };
         self.observer.look(&open.engine);
         if let Some(recovery) = &self.recovery {
             open.breaker = recovery.phase();
@@ -162,7 +167,11 @@ impl<T, O> Flow<T, O> {
             self.tell(shared, after);
         }
         self.observer.tell(self.recovery.as_deref_mut());
-        self.finish(shared, now, next, due)
+        match decided {
+            Decided::Leaves(leaving) => Next::Send(self.finish(shared, now, leaving)),
+            Decided::Wait(until) => Next::Wait(earlier(until, due)),
+            Decided::End => Next::End,
+        }
     }
 
     /// Memory that later batches use again.
@@ -192,17 +201,13 @@ impl<T, O> Flow<T, O> {
         let mut at_latest = None;
         if let Some(recovery) = &mut self.recovery {
             match recovery.turn(now, &mut open.engine, queue.items) {
-                Turn::Again(piece) => {
-                    let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
-                    let ticket = open.engine.resent(now, items, piece.bytes);
-                    return Decided::Again(ticket, piece);
-                }
+                Turn::Again(piece) => return self.again(open, now, piece),
                 Turn::Probe(pass) => {
                     let plan = open.engine.plan();
                     let items_max = (plan.batch_size / PROBE_SHARE).max(1);
                     let bytes_max = open.engine.bounds().batch_bytes_max;
                     let cut = Cut { items_max, bytes_max, reason: FlushReason::Linger };
-                    return Decided::Cut(cut, Some(pass));
+                    return self.cut(open, now, cut, Some(pass));
                 }
                 Turn::Nobody { until, items } => {
                     // The controller may want to be woken all the same.
@@ -217,7 +222,7 @@ impl<T, O> Flow<T, O> {
             }
         }
         match open.engine.poll(now, &queue) {
-            Step::Send(cut) => Decided::Cut(cut, None),
+            Step::Send(cut) => self.cut(open, now, cut, None),
             Step::Wait(wait) => {
                 self.wait(open, Wait { until: earlier(wait.until, at_latest), ..wait })
             }
@@ -242,15 +247,26 @@ impl<T, O> Flow<T, O> {
         now: Moment,
         cut: Cut,
         probe: Option<Pass>,
-    ) -> Leaving<T, O> {
+    ) -> Decided<T, O> {
+        let mut flight = self.flights.pop().unwrap_or_default();
         let first = open.head();
         let taken = open.line.take(cut);
         let count = taken.items.len();
         let items = u32::try_from(count).unwrap_or(u32::MAX);
-        let ticket = open.engine.sent(now, cut, items, taken.bytes);
+        flight.ticket = Some(open.engine.sent(now, cut, items, taken.bytes));
+        flight.items = taken.items;
+        flight.piece = Piece::new(first, count, taken.bytes, taken.groups);
         let more = open.line.items() > 0;
-        let piece = Piece::new(first, count, taken.bytes, taken.groups, None);
-        Leaving { items: taken.items, ticket, piece, more, probe }
+        Decided::Leaves(Leaving { flight, fresh: true, probe, more })
+    }
+
+    /// A piece leaves once more.
+    fn again(&mut self, open: &mut Open<T, O>, now: Moment, piece: Piece<T, O>) -> Decided<T, O> {
+        let mut flight = self.flights.pop().unwrap_or_default();
+        let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
+        flight.ticket = Some(open.engine.resent(now, items, piece.bytes));
+        flight.piece = piece;
+        Decided::Leaves(Leaving { flight, fresh: false, probe: None, more: true })
     }
 
     /// What needs no lock any more: clones for a hook or a recovery.
@@ -258,84 +274,64 @@ impl<T, O> Flow<T, O> {
         &mut self,
         shared: &Shared<T, O>,
         now: Moment,
-        decided: Decided<T, O>,
-        due: Option<Moment>,
-    ) -> Next<T, O> {
-        match decided {
-            Decided::End => Next::End,
-            Decided::Wait(until) => Next::Wait(earlier(until, due)),
-            Decided::Left(Leaving { items, ticket, mut piece, more, probe }) => {
-                piece.care = self.care(shared, &items);
-                if let Some(recovery) = &mut self.recovery {
-                    recovery.sent(now, &mut piece, probe);
-                } else if let Some(care) = &mut piece.care {
-                    care.attempts = 1;
-                }
-                let here = self.quick.here(more);
-                Next::Send(Departure { items, attempt: Attempt { ticket, piece }, here })
-            }
-            Decided::Again(ticket, piece) => self.again(shared, now, ticket, piece),
-            // Cut before, under the lock.
-            Decided::Cut(..) => Next::Wait(None),
+        leaving: Leaving<T, O>,
+    ) -> Box<Flight<T, O>> {
+        let Leaving { mut flight, fresh, probe, more } = leaving;
+        flight.here = self.quick.here(more);
+        if fresh && (shared.hook.is_some() || self.recovery.is_some()) {
+            flight.piece.care = Some(self.care(shared, &flight.items));
         }
-    }
-
-    /// A piece leaves once more.
-    fn again(
-        &mut self,
-        shared: &Shared<T, O>,
-        now: Moment,
-        ticket: Ticket,
-        mut piece: Piece<T, O>,
-    ) -> Next<T, O> {
         if let Some(recovery) = &mut self.recovery {
-            recovery.sent(now, &mut piece, None);
+            recovery.sent(now, &mut flight.piece, probe);
+        } else if let Some(care) = &mut flight.piece.care {
+            care.attempts = 1;
         }
-        let kept = piece.care.as_ref().and_then(|care| care.kept.as_ref());
-        let again = kept.zip(shared.keep).map(|(kept, keep)| keep(kept));
-        let items = again.unwrap_or_default();
-        let here = self.quick.here(true);
-        Next::Send(Departure { items, attempt: Attempt { ticket, piece }, here })
+        if !fresh {
+            let kept = flight.piece.care.as_ref().and_then(|care| care.kept.as_ref());
+            let again = kept.zip(shared.keep).map(|(kept, keep)| keep(kept));
+            flight.items = again.unwrap_or_default();
+        }
+        flight
     }
 
-    fn care(&self, shared: &Shared<T, O>, items: &[T]) -> Option<Box<Care<T>>> {
-        if shared.hook.is_none() && self.recovery.is_none() {
-            return None;
-        }
+    fn care(&self, shared: &Shared<T, O>, items: &[T]) -> Box<Care<T>> {
         let needed =
             shared.hook.is_some() || self.recovery.as_ref().is_some_and(|r| r.keeps_items());
         let kept = shared.keep.filter(|_| needed).map(|keep| keep(items));
         let hook = shared.hook.clone();
-        Some(Box::new(Care { hook, kept, attempts: 0, since: Moment::ZERO, pass: None }))
+        Box::new(Care { hook, kept, attempts: 0, since: Moment::ZERO, pass: None })
     }
 
     /// Counts an answer.
-    fn count(&mut self, open: &mut Open<T, O>, now: Moment, done: Done<T, O>) -> Aftermath<T, O> {
-        let Done { attempt: Attempt { ticket, piece }, mut answer, at_once } = done;
-        answer.check(piece.items);
-        let waiting = open.line.items();
-        let feedback = answer.feedback.take().map(|feedback| *feedback);
-        let sample = open.engine.answered(now, ticket, answer.outcome, feedback, waiting);
-        if at_once {
-            self.quick.learn(sample.latency);
-        } else {
-            self.firsts.remove(&piece.first);
-        }
-        let ruling = match &mut self.recovery {
-            Some(recovery) => recovery.answered(now, piece, &answer),
-            None => Ruling::Final(piece),
-        };
-        let (told, room) = match ruling {
-            Ruling::Kept => (None, None),
-            Ruling::Final(piece) => {
+    fn count(
+        &mut self,
+        open: &mut Open<T, O>,
+        now: Moment,
+        mut flight: Box<Flight<T, O>>,
+    ) -> Aftermath<T, O> {
+        let Flight { piece, ticket, answer, at_once, .. } = &mut *flight;
+        let (mut told, mut room) = (false, None);
+        if let (Some(ticket), Some(answer)) = (ticket.take(), answer) {
+            answer.check(piece.items);
+            let waiting = open.line.items();
+            let feedback = answer.feedback.take().map(|feedback| *feedback);
+            let sample = open.engine.answered(now, ticket, answer.outcome, feedback, waiting);
+            if *at_once {
+                self.quick.learn(sample.latency);
+            } else {
+                self.firsts.remove(&piece.first);
+            }
+            self.observer.keep(sample);
+            let recovery = self.recovery.as_mut();
+            told = recovery.is_none_or(|recovery| recovery.answered(now, piece, answer));
+            if told {
                 let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
                 open.failed(items, answer.outcome, answer.failure.take());
-                let room = open.room.give_back(piece.items, piece.bytes);
-                (Some((piece, answer)), room)
+                room = open.room.give_back(piece.items, piece.bytes);
             }
-        };
+        }
         let settled = self.settled(open);
-        Aftermath { told, sample, room, settled }
+        Aftermath { flight, told, room, settled }
     }
 
     /// How far outcomes are, if somebody listens.
@@ -348,16 +344,21 @@ impl<T, O> Flow<T, O> {
     }
 
     fn tell(&mut self, shared: &Shared<T, O>, after: Aftermath<T, O>) {
-        let Aftermath { told, sample, room, settled } = after;
+        let Aftermath { mut flight, told, room, settled } = after;
         if let Some(room) = room {
             room.wake();
         }
-        self.observer.answered(&sample, told.as_ref().map(|(piece, answer)| (piece.items, answer)));
-        if let Some((mut piece, answer)) = told {
+        let Flight { piece, answer, .. } = &mut *flight;
+        let told = answer.take().filter(|_| told);
+        self.observer.answered(told.as_ref().map(|answer| (piece.items, answer)));
+        if let Some(answer) = told {
             if let Some(common) = &shared.common {
                 common.give_back(piece.items, piece.bytes);
             }
-            self.round = piece.tell(answer);
+            self.round = piece.tell(answer.results);
+        }
+        if self.flights.len() < FLIGHTS_KEPT {
+            self.flights.push(flight);
         }
         if let Some(settled) = settled {
             shared.settled.send_replace(settled);
@@ -366,25 +367,8 @@ impl<T, O> Flow<T, O> {
 
     /// Nothing will be sent any more: what is answered, in a task or waits to be sent again is lost.
     pub(super) fn abandon(&mut self) -> Vec<Piece<T, O>> {
-        let done = self.done.take().map(|done| done.attempt.piece);
+        let done = self.done.take().map(|mut flight| std::mem::take(&mut flight.piece));
         let waiting = self.recovery.iter_mut().flat_map(|recovery| recovery.abandon());
         done.into_iter().chain(waiting).collect()
     }
-}
-
-/// What was decided under the lock.
-enum Decided<T, O> {
-    Cut(Cut, Option<Pass>),
-    Left(Leaving<T, O>),
-    Again(Ticket, Piece<T, O>),
-    Wait(Option<Moment>),
-    End,
-}
-
-struct Leaving<T, O> {
-    items: Vec<T>,
-    ticket: Ticket,
-    piece: Piece<T, O>,
-    more: bool,
-    probe: Option<Pass>,
 }

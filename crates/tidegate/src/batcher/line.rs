@@ -14,11 +14,16 @@ use std::task::Waker;
 use super::answer::Results;
 use super::batch::KEPT;
 use super::round::{Group, Place};
+use super::stash::Reader;
 use crate::Moment;
 use crate::engine::{Cut, Queue};
 
-/// At most so many rounds are kept for later batches.
-const ROUNDS_KEPT: usize = 16;
+/// At most so many rounds are kept for later batches: a submitter that does not run for a while
+/// keeps the round of its batch from being used again, and others go on meanwhile.
+const ROUNDS_KEPT: usize = 64;
+
+/// So many of them, the oldest ones, are looked at before a new one is made.
+const ROUNDS_LOOKED_AT: usize = 4;
 
 /// Items that wait.
 #[derive(Debug)]
@@ -152,44 +157,30 @@ impl<T, O> Line<T, O> {
         self.items += 1;
     }
 
-    /// Adds items that are there at once.
+    /// Adds the first `items` of a stash, in one go if none has bytes.
     pub(super) fn extend(
         &mut self,
-        items: impl ExactSizeIterator<Item = (T, u32)>,
+        stash: &mut Reader<T>,
+        mut items: usize,
         mut now: impl FnMut() -> Moment,
     ) {
-        let plain = self.open.sizes.is_empty() && !self.open.items.is_empty();
-        if plain && self.open.items.len() + items.len() <= self.seal_at {
-            let before = self.open.items.len();
-            let mut sized = Vec::new();
-            let noted = items.enumerate().map(|(at, (item, bytes))| {
-                if bytes > 0 {
-                    sized.push((before + at, bytes));
-                }
-                item
-            });
-            self.open.items.extend(noted);
-            self.items += (self.open.items.len() - before) as u64;
-            self.note_sizes(sized);
-        } else {
-            for (item, bytes) in items {
+        if stash.is_sized() || !self.open.sizes.is_empty() {
+            for (item, bytes) in std::iter::from_fn(|| stash.pop()).take(items) {
                 self.push(item, bytes, &mut now);
             }
-        }
-    }
-
-    /// Notes the bytes of items in the open vector, which had none so far.
-    fn note_sizes(&mut self, sized: Vec<(usize, u32)>) {
-        if sized.is_empty() {
             return;
         }
-        self.open.sizes.resize(self.open.items.len(), 0);
-        for (at, bytes) in sized {
-            if let Some(size) = self.open.sizes.get_mut(at) {
-                *size = bytes;
+        while items > 0 {
+            if self.open.items.is_empty() || self.open.items.len() >= self.seal_at {
+                self.prepare(0, &mut now);
             }
-            self.open.bytes += u64::from(bytes);
-            self.bytes += u64::from(bytes);
+            let free = self.seal_at - self.open.items.len();
+            let moved = stash.move_to(&mut self.open.items, items.min(free));
+            if moved == 0 {
+                return;
+            }
+            self.items += moved as u64;
+            items -= moved;
         }
     }
 
@@ -207,7 +198,9 @@ impl<T, O> Line<T, O> {
             {
                 self.open.items = spare;
             }
-            self.open.items.reserve(self.expected.min(self.seal_at));
+            // While producers are ahead of the driver each vector is filled.
+            let expected = if self.sealed.is_empty() { self.expected } else { self.seal_at };
+            self.open.items.reserve(expected.min(self.seal_at));
         }
         if bytes > 0 {
             self.open.sizes.resize(self.open.items.len(), 0);
@@ -223,8 +216,8 @@ impl<T, O> Line<T, O> {
     #[inline]
     pub(super) fn place(&mut self, waker: Waker) -> Place<O> {
         let position = self.open.items.len().saturating_sub(1);
-        let rounds = &mut self.rounds;
-        self.open.group.get_or_insert_with(|| free_round(rounds)).note(position, waker)
+        let (rounds, expected) = (&mut self.rounds, self.expected);
+        self.open.group.get_or_insert_with(|| free_round(rounds, expected)).note(position, waker)
     }
 
     /// Emptied vectors, for later batches, as far as they are needed.
@@ -307,16 +300,16 @@ impl<T, O> Line<T, O> {
     }
 }
 
-/// A round that nobody looks at any more, or a new one.
-fn free_round<O>(rounds: &mut VecDeque<Group<O>>) -> Group<O> {
-    for _ in 0..rounds.len() {
+/// A round that nobody looks at any more, or a new one for as many submitters as are expected.
+fn free_round<O>(rounds: &mut VecDeque<Group<O>>, expected: usize) -> Group<O> {
+    for _ in 0..rounds.len().min(ROUNDS_LOOKED_AT) {
         let Some(mut round) = rounds.pop_front() else { break };
         if round.reuse() {
             return round;
         }
         rounds.push_back(round);
     }
-    Group::default()
+    Group::with_capacity(expected)
 }
 
 impl<O> Groups<O> {
@@ -338,7 +331,10 @@ impl<O> Groups<O> {
                 drop(results);
             }
         }
-        self.iter_mut().for_each(Group::wake);
+        if let Some(first) = &mut self.first {
+            first.wake();
+        }
+        self.more.iter_mut().for_each(Group::wake);
     }
 
     /// The submitters of the first `items` items.

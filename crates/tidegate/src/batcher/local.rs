@@ -1,12 +1,13 @@
 //! How does a hot producer add without the lock? Into a small buffer of its own.
 //!
-//! The buffer is a ring of [`BUFFERED_MAX`] items with one writer. The owner pushes without a lock;
-//! whoever holds the batcher's lock may read: the owner when the ring is full, the driver when the
-//! items have been there for the linger. So no item depends on its owner to come back.
+//! The buffer is a [stash](super::stash) of [`BUFFERED_MAX`] items with one writer. The owner adds
+//! without a lock; whoever holds the batcher's lock may take: the owner when the stash is full, the
+//! driver when the items have been there for the linger. So no item depends on its owner to come
+//! back, and all of them move into the line in one copy.
 //!
-//! When the owner has pushed the only item of its ring it enlists with the driver, under the lock,
-//! which is two locks for 64 items. The owner may take a ring for occupied that the driver is just
-//! emptying, and not enlist: therefore a ring in which the driver found something stays enlisted
+//! When the owner has added the only item of its stash it enlists with the driver, under the lock,
+//! which is two locks for 64 items. The owner may take a stash for occupied that the driver is just
+//! emptying, and not enlist: therefore a stash in which the driver found something stays enlisted
 //! for one more period, and only an empty one is taken off the list.
 
 use std::future::Future;
@@ -14,10 +15,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rtrb::{Consumer, Producer, RingBuffer};
-
 use super::error::AddError;
 use super::queue::{Open, Shared};
+use super::stash::{Reader, SLOTS, Writer, stash};
 use super::{Batcher, Clock};
 use crate::Moment;
 
@@ -26,9 +26,9 @@ use crate::Moment;
 /// ```
 /// assert_eq!(tidegate::batcher::BUFFERED_MAX, 64);
 /// ```
-pub const BUFFERED_MAX: usize = 64;
+pub const BUFFERED_MAX: usize = SLOTS;
 
-/// The shortest time after which the driver looks into rings.
+/// The shortest time after which the driver looks into stashes.
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
 /// A handle for one hot producer: it adds without a lock, into a buffer of its own.
@@ -55,16 +55,16 @@ const PERIOD_MIN: Duration = Duration::from_millis(1);
 /// ```
 pub struct Local<T: Send + 'static, O: Send + 'static = ()> {
     batcher: Batcher<T, O>,
-    ring: Producer<(T, u32)>,
+    stash: Writer<T>,
     number: usize,
 }
 
-/// The reading ends of all rings, behind the batcher's lock.
+/// The reading ends of all stashes, behind the batcher's lock.
 #[derive(Debug)]
 pub(super) struct Locals<T> {
     /// By number; a number that is free again is given to the next.
-    rings: Vec<Option<Consumer<(T, u32)>>>,
-    /// Rings in which something may be.
+    stashes: Vec<Option<Reader<T>>>,
+    /// Stashes in which something may be.
     enlisted: Vec<usize>,
     /// Since when the first of them is on the list.
     since: Option<Moment>,
@@ -72,84 +72,79 @@ pub(super) struct Locals<T> {
 
 impl<T> Default for Locals<T> {
     fn default() -> Self {
-        Self { rings: Vec::new(), enlisted: Vec::new(), since: None }
+        Self { stashes: Vec::new(), enlisted: Vec::new(), since: None }
     }
 }
 
 impl<T> Locals<T> {
-    fn insert(&mut self, ring: Consumer<(T, u32)>) -> usize {
-        if let Some(number) = self.rings.iter().position(Option::is_none)
-            && let Some(free) = self.rings.get_mut(number)
+    fn insert(&mut self, stash: Reader<T>) -> usize {
+        if let Some(number) = self.stashes.iter().position(Option::is_none)
+            && let Some(free) = self.stashes.get_mut(number)
         {
-            *free = Some(ring);
+            *free = Some(stash);
             return number;
         }
-        self.rings.push(Some(ring));
-        self.rings.len() - 1
+        self.stashes.push(Some(stash));
+        self.stashes.len() - 1
     }
 
-    fn ring(&mut self, number: usize) -> Option<&mut Consumer<(T, u32)>> {
-        self.rings.get_mut(number)?.as_mut()
+    fn stash(&mut self, number: usize) -> Option<&mut Reader<T>> {
+        self.stashes.get_mut(number)?.as_mut()
     }
 
-    fn remove(&mut self, number: usize) -> Option<Consumer<(T, u32)>> {
-        self.rings.get_mut(number)?.take()
+    fn remove(&mut self, number: usize) -> Option<Reader<T>> {
+        self.stashes.get_mut(number)?.take()
     }
 
-    /// When the driver has to look into the rings.
+    /// When the driver has to look into the stashes.
     pub(super) fn due(&self, linger: Duration) -> Option<Moment> {
         self.since.map(|since| since + linger.max(PERIOD_MIN))
     }
 }
 
 impl<T, O> Open<T, O> {
-    /// Moves items of a ring into the line, as far as there is room, or in spite of it.
+    /// Moves items of a stash into the line, as far as there is room, or in spite of it.
     fn empty(&mut self, number: usize, forced: bool, clock: &Clock) -> usize {
-        let arrivals = self.arrivals(clock);
-        let Some(Some(ring)) = self.locals.rings.get_mut(number) else { return 0 };
-        let mut moved = 0;
-        let now = &arrivals;
-        if let Ok(all) = ring.read_chunk(ring.slots()) {
-            let (one, other) = all.as_slices();
-            let bytes = one.iter().chain(other).map(|(_, bytes)| u64::from(*bytes)).sum();
-            let may = if forced {
-                self.room.take(all.len(), bytes);
-                true
-            } else {
-                self.room.enter_all(all.len(), bytes)
-            };
-            if may {
-                moved = all.len();
-                self.line.extend(all.into_iter(), now);
-            }
+        let now = self.arrivals(clock);
+        let Some(Some(stash)) = self.locals.stashes.get_mut(number) else { return 0 };
+        let held = stash.len();
+        let bytes = stash.bytes(held);
+        if forced {
+            self.room.take(held, bytes);
         }
-        // There is not room for all of them, but maybe for some.
-        while moved < BUFFERED_MAX
-            && let Ok(&(_, bytes)) = ring.peek()
-            && self.room.enter(u64::from(bytes))
-            && let Ok((item, bytes)) = ring.pop()
-        {
-            self.line.push(item, bytes, now);
-            moved += 1;
+        let mut moved = 0;
+        if forced || self.room.enter_all(held, bytes) {
+            self.line.extend(stash, held, &now);
+            moved = held;
+        } else {
+            // There is not room for all of them, but maybe for some.
+            while moved < held
+                && let Some(bytes) = stash.first()
+                && self.room.enter(bytes)
+                && let Some((item, bytes)) = stash.pop()
+            {
+                self.line.push(item, bytes, &now);
+                moved += 1;
+            }
         }
         self.added += moved as u64;
         moved
     }
 
-    /// Fetches what is in the rings on the list, as far as there is room.
+    /// Fetches what is in the stashes on the list, as far as there is room.
     pub(super) fn sweep(&mut self, clock: &Clock) {
         let mut numbers = std::mem::take(&mut self.locals.enlisted);
         numbers.retain(|number| {
             let found = self.empty(*number, false, clock) > 0;
-            found || self.locals.ring(*number).is_some_and(|ring| !ring.is_empty())
+            found || self.locals.stash(*number).is_some_and(|stash| stash.len() > 0)
         });
         self.locals.since = (!numbers.is_empty()).then(|| clock.now());
         self.locals.enlisted = numbers;
     }
 
-    /// Fetches what is in any ring; forced, in spite of the room.
+    /// Fetches what is in any stash; forced, in spite of the room.
     pub(super) fn sweep_all(&mut self, forced: bool, clock: &Clock) {
-        for number in 0..self.locals.rings.len() {
+        for number in 0..self.locals.stashes.len() {
             self.empty(number, forced, clock);
         }
         if forced {
@@ -162,12 +157,12 @@ impl<T, O> Open<T, O> {
 
 impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     pub(super) fn new(batcher: Batcher<T, O>) -> Self {
-        let (ring, reader) = RingBuffer::new(BUFFERED_MAX);
+        let (stash, reader) = stash();
         let number = {
             let mut open = batcher.shared.lock();
             open.locals.insert(reader)
         };
-        Self { batcher, ring, number }
+        Self { batcher, stash, number }
     }
 
     /// Adds an item that weighs nothing in bytes. Waits while the buffer and the queue are full.
@@ -180,8 +175,13 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     /// [`AddError::Closed`] after the batcher was closed. An item that was buffered at the same
     /// moment is delivered if the batcher is still draining, and else counted in
     /// [`Stats::failed`](super::Stats::failed) and given up.
+    #[inline]
     pub async fn add(&mut self, item: T) -> Result<(), AddError> {
-        self.push((item, 0)).await
+        match self.stash.push(item) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.enlist(),
+            Err(item) => self.add_to_full(item, 0).await,
+        }
     }
 
     /// Adds an item of `bytes` serialized bytes. Waits while the buffer and the queue are full.
@@ -194,17 +194,26 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     /// [`add`](Self::add).
     pub async fn add_sized(&mut self, item: T, bytes: u64) -> Result<(), AddError> {
         let entry = self.batcher.shared.entry(item, bytes, false).map_err(|(_, why)| why)?;
-        self.push((entry.item, entry.bytes)).await
+        match self.stash.push_sized(entry.item, entry.bytes) {
+            Ok(false) => Ok(()),
+            Ok(true) => self.enlist(),
+            Err(item) => self.add_to_full(item, entry.bytes).await,
+        }
     }
 
-    async fn push(&mut self, mut item: (T, u32)) -> Result<(), AddError> {
-        while let Err(rtrb::PushError::Full(back)) = self.ring.push(item) {
-            // Once for a full buffer, so a producer that never waits lets others run.
-            tokio::task::coop::consume_budget().await;
+    /// Hands over what is buffered, then adds the item.
+    #[cold]
+    async fn add_to_full(&mut self, mut item: T, bytes: u32) -> Result<(), AddError> {
+        // Once for a full buffer, so a producer that never waits lets others run.
+        tokio::task::coop::consume_budget().await;
+        loop {
             self.make_room().await?;
-            item = back;
+            match self.stash.push_sized(item, bytes) {
+                Ok(false) => return Ok(()),
+                Ok(true) => return self.enlist(),
+                Err(back) => item = back,
+            }
         }
-        if self.ring.slots() == BUFFERED_MAX - 1 { self.enlist() } else { Ok(()) }
     }
 
     /// Hands over what is buffered. Waits while the queue is full. It is the batcher's own `flush`
@@ -223,21 +232,19 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
     /// Items in the buffer.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        BUFFERED_MAX - self.ring.slots()
+        self.stash.len()
     }
 
-    /// Tells the driver that there is an item in the ring, which was empty.
+    /// Tells the driver that there is an item in the stash, which was empty.
+    #[cold]
     fn enlist(&self) -> Result<(), AddError> {
         let shared = &self.batcher.shared;
         let mut open = shared.lock();
         if open.closed {
             // The item comes back out, so that the error is the truth.
-            let back = open.locals.ring(self.number).map(Consumer::pop);
+            let back = open.locals.stash(self.number).and_then(Reader::pop);
             drop(open);
-            return match back {
-                Some(Ok(_)) => Err(AddError::Closed),
-                _ => Ok(()),
-            };
+            return if back.is_some() { Err(AddError::Closed) } else { Ok(()) };
         }
         let first = open.locals.since.is_none();
         if first {
@@ -251,8 +258,9 @@ impl<T: Send + 'static, O: Send + 'static> Local<T, O> {
         Ok(())
     }
 
-    fn make_room(&self) -> MakeRoom<'_, T, O> {
-        MakeRoom { shared: &self.batcher.shared, ring: self.number, waits: None }
+    fn make_room(&mut self) -> MakeRoom<'_, T, O> {
+        let Self { batcher, stash, number } = self;
+        MakeRoom { shared: &batcher.shared, stash, number: *number, waits: None }
     }
 }
 
@@ -267,8 +275,8 @@ impl<T: Send + 'static, O: Send + 'static> Drop for Local<T, O> {
         let edge = open.at_edge();
         drop(open);
         shared.at_edge(edge);
-        if let Some(mut ring) = left {
-            shared.lose(std::iter::from_fn(|| ring.pop().ok().map(|(item, _)| item)));
+        if let Some(mut stash) = left {
+            shared.lose(std::iter::from_fn(|| stash.pop().map(|(item, _)| item)));
         }
     }
 }
@@ -279,10 +287,11 @@ impl<T: Send + 'static, O: Send + 'static> std::fmt::Debug for Local<T, O> {
     }
 }
 
-/// Resolves when items of the ring went into the line. They stay in the ring while it waits.
+/// Resolves when items of the stash went into the line. They stay in the stash while it waits.
 struct MakeRoom<'a, T, O> {
     shared: &'a Shared<T, O>,
-    ring: usize,
+    stash: &'a mut Writer<T>,
+    number: usize,
     /// The number in line for room, and the bytes it is for.
     waits: Option<(u64, u64)>,
 }
@@ -293,9 +302,10 @@ impl<T, O> Future for MakeRoom<'_, T, O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let mut open = this.shared.lock();
-        let front = open.locals.ring(this.ring).and_then(|ring| Some(ring.peek().ok()?.1));
-        let Some(bytes) = front.map(u64::from) else {
+        let Some(stash) = open.locals.stash(this.number) else { return Poll::Ready(Ok(())) };
+        let Some(bytes) = stash.first() else {
             // The driver was here before.
+            stash.rewind(this.stash);
             return Poll::Ready(Ok(()));
         };
         if open.over {
@@ -319,11 +329,14 @@ impl<T, O> Future for MakeRoom<'_, T, O> {
                 next = next.or(again);
             }
         }
-        if open.empty(this.ring, forced, &this.shared.clock) == 0 {
+        if open.empty(this.number, forced, &this.shared.clock) == 0 {
             this.waits = Some((open.room.wait(bytes, cx.waker().clone()), bytes));
             drop(open);
             next.into_iter().for_each(std::task::Waker::wake);
             return Poll::Pending;
+        }
+        if let Some(stash) = open.locals.stash(this.number) {
+            stash.rewind(this.stash);
         }
         let edge = open.at_edge();
         drop(open);

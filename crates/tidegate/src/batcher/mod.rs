@@ -30,6 +30,7 @@ mod races;
 mod recovery;
 mod room;
 mod round;
+mod stash;
 mod stats;
 #[cfg(feature = "stream")]
 mod stream;

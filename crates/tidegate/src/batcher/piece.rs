@@ -15,10 +15,41 @@ use crate::Moment;
 use crate::breaker::Pass;
 use crate::engine::Ticket;
 
-/// A piece in flight.
-pub(super) struct Attempt<T, O> {
-    pub(super) ticket: Ticket,
+/// A piece in flight, with all that is known of it. It lies in one box from the cut to the outcome,
+/// so that handing it on is handing on a pointer; the box carries later ones.
+pub(super) struct Flight<T, O> {
+    /// Its items, until the handler has them.
+    pub(super) items: Vec<T>,
     pub(super) piece: Piece<T, O>,
+    /// The engine's, until the answer is counted.
+    pub(super) ticket: Option<Ticket>,
+    /// What the handler said.
+    pub(super) answer: Option<Answer<O>>,
+    /// Whether its first poll may delay others.
+    pub(super) here: bool,
+    /// Whether it was answered at its first poll.
+    pub(super) at_once: bool,
+}
+
+impl<T, O> Default for Flight<T, O> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            piece: Piece::default(),
+            ticket: None,
+            answer: None,
+            here: true,
+            at_once: false,
+        }
+    }
+}
+
+impl<T, O> Flight<T, O> {
+    /// The handler has said what came of it, at its first poll or in a task.
+    pub(super) fn answered(&mut self, answer: Answer<O>, at_once: bool) {
+        self.answer = Some(answer);
+        self.at_once = at_once;
+    }
 }
 
 /// Items that share their outcome so far.
@@ -53,23 +84,20 @@ impl<T> Care<T> {
     }
 }
 
+/// Nobody's: of no items, with nobody to tell.
+impl<T, O> Default for Piece<T, O> {
+    fn default() -> Self {
+        Self { first: 0, items: 0, bytes: 0, groups: None, care: None }
+    }
+}
+
 impl<T, O> Piece<T, O> {
-    pub(super) const fn new(
-        first: u64,
-        items: usize,
-        bytes: u64,
-        groups: Groups<O>,
-        care: Option<Box<Care<T>>>,
-    ) -> Self {
-        Self { first, items, bytes, groups: Some(groups), care }
+    pub(super) const fn new(first: u64, items: usize, bytes: u64, groups: Groups<O>) -> Self {
+        Self { first, items, bytes, groups: Some(groups), care: None }
     }
 
     /// Tells the hook, then every submitter. Returns a round that can be used again.
-    pub(super) fn tell(&mut self, answer: Answer<O>) -> Option<Group<O>> {
-        self.tell_results(answer.results)
-    }
-
-    fn tell_results(&mut self, results: Results<O>) -> Option<Group<O>> {
+    pub(super) fn tell(&mut self, results: Results<O>) -> Option<Group<O>> {
         let mut groups = self.groups.take()?;
         if let Some(care) = self.care.take() {
             care.tell(&results, self.items);
@@ -132,6 +160,8 @@ impl<T> Care<T> {
 
 impl<T, O> Drop for Piece<T, O> {
     fn drop(&mut self) {
-        self.tell_results(Results::None(Failure::Lost));
+        if self.groups.is_some() {
+            self.tell(Results::None(Failure::Lost));
+        }
     }
 }

@@ -100,14 +100,6 @@ pub(super) enum Turn<T, O> {
     Queue(Option<Moment>),
 }
 
-/// What becomes of a piece that was answered.
-pub(super) enum Ruling<T, O> {
-    /// The answer is final.
-    Final(Piece<T, O>),
-    /// It will be sent again.
-    Kept,
-}
-
 impl<T, O> Recovery<T, O> {
     pub(super) const fn new(parts: Parts, seed: u64) -> Self {
         let dice = Dice::new(seed);
@@ -220,14 +212,14 @@ impl<T, O> Recovery<T, O> {
         }
     }
 
-    /// A piece was answered.
+    /// A piece was answered. Whether that is final; if not the piece is taken, to be sent again.
     pub(super) fn answered(
         &mut self,
         now: Moment,
-        mut piece: Piece<T, O>,
+        piece: &mut Piece<T, O>,
         answer: &Answer<O>,
-    ) -> Ruling<T, O> {
-        let Some(care) = &mut piece.care else { return Ruling::Final(piece) };
+    ) -> bool {
+        let Some(care) = &mut piece.care else { return true };
         if let Some(pass) = care.pass.take()
             && let Some(breaker) = &mut self.parts.breaker
         {
@@ -236,7 +228,7 @@ impl<T, O> Recovery<T, O> {
             breaker.answered(now, pass, verdict);
         }
         let Results::None(Failure::Refused { outcome, .. }) = &answer.results else {
-            return Ruling::Final(piece);
+            return true;
         };
         let outcome = *outcome;
         if outcome.is_retryable()
@@ -248,18 +240,18 @@ impl<T, O> Recovery<T, O> {
                 _ => None,
             };
             let wait = retries.backoff.wait(care.attempts, asked, self.dice.roll());
-            self.later.insert((now + wait, piece.first), piece);
-            return Ruling::Kept;
+            self.later.insert((now + wait, piece.first), std::mem::take(piece));
+            return false;
         }
         let at_fault = matches!(outcome, Outcome::Rejected | Outcome::TooLarge);
         if at_fault && self.parts.bisects && piece.items > 1 {
             let items = u32::try_from(piece.items).unwrap_or(u32::MAX);
-            let parts = piece.cut(&bisect::parts(items, None));
+            let parts = std::mem::take(piece).cut(&bisect::parts(items, None));
             // In the order of their items, before whatever waits already.
             parts.into_iter().rev().for_each(|part| self.cut.push_front(part));
-            return Ruling::Kept;
+            return false;
         }
-        Ruling::Final(piece)
+        true
     }
 
     /// The number of the first item of all pieces that wait.

@@ -88,14 +88,14 @@ impl<O> Contents<O> {
     }
 }
 
-impl<O> Default for Group<O> {
-    fn default() -> Self {
-        let contents = Mutex::new(Contents { whole: None, slots: Vec::new() });
-        Self { round: Arc::new(Round { contents }), waiters: Vec::new(), slots: 0, whole: true }
-    }
-}
-
 impl<O> Group<O> {
+    /// Nobody yet, and room for so many.
+    pub(super) fn with_capacity(waiters: usize) -> Self {
+        let contents = Mutex::new(Contents { whole: None, slots: Vec::new() });
+        let (round, waiters) = (Arc::new(Round { contents }), Vec::with_capacity(waiters));
+        Self { round, waiters, slots: 0, whole: true }
+    }
+
     /// Notes the submitter of the item at `position`, which comes after all noted before.
     #[inline]
     pub(super) fn note(&mut self, position: usize, waker: Waker) -> Place<O> {

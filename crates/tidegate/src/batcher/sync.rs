@@ -6,5 +6,5 @@
 pub(super) use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub(super) mod atomic {
-    pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 }

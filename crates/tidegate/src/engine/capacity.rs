@@ -64,12 +64,11 @@ impl Capacity {
 
     /// The slot that the next attempt would occupy.
     fn next_slot(&self, concurrency: f64) -> Option<Slot> {
-        let (in_flight, whole) = (f64::from(self.in_flight), concurrency.floor());
-        let fraction = concurrency - whole;
-        if in_flight < whole {
+        let free = concurrency - f64::from(self.in_flight);
+        if free >= 1.0 {
             Some(Slot::Whole)
-        } else if in_flight < concurrency && fraction > 0.0 {
-            Some(Slot::Fraction(fraction))
+        } else if free > 0.0 {
+            Some(Slot::Fraction(free))
         } else {
             None
         }

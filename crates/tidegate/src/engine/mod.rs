@@ -186,15 +186,7 @@ impl Engine {
     /// What to do now, with this queue.
     pub fn poll(&mut self, now: Moment, queue: &Queue) -> Step {
         self.advance(now);
-        if self.controller.wake_at().is_some_and(|at| at <= self.now) {
-            let change = self.controller.wake(self.now);
-            self.apply(change);
-        }
-        if self.guards.wake_at().is_some_and(|at| at <= self.now) {
-            let veto = self.guards.wake(self.now);
-            self.veto(veto);
-        }
-        let wake_at = earlier(self.controller.wake_at(), self.guards.wake_at());
+        let wake_at = self.wake();
         let asleep = |until| Step::Wait(Wait { until, items: u64::MAX, bytes: u64::MAX });
         if self.paused {
             return asleep(wake_at);
@@ -219,6 +211,21 @@ impl Engine {
             items: if queue.items == 0 { 1 } else { u64::from(self.plan.batch_size) },
             bytes: bytes_max,
         })
+    }
+
+    /// Wakes those whose moment has come, and says when the next one comes.
+    fn wake(&mut self) -> Option<Moment> {
+        let mut controller = self.controller.wake_at();
+        if controller.is_some_and(|at| at <= self.now) {
+            let change = self.controller.wake(self.now);
+            self.apply(change);
+            controller = self.controller.wake_at();
+        }
+        if self.guards.wake_at().is_some_and(|at| at <= self.now) {
+            let veto = self.guards.wake(self.now);
+            self.veto(veto);
+        }
+        earlier(controller, self.guards.wake_at())
     }
 
     /// The batch that [`Step::Send`] asked for is leaving, with these many items and bytes.
@@ -406,8 +413,15 @@ impl Engine {
     }
 
     /// Puts a change into force, after the bounds and the guards have had their say.
+    #[inline]
     fn apply(&mut self, change: Option<Change>) {
-        let Some(asked) = change else { return };
+        if let Some(asked) = change {
+            self.change(asked);
+        }
+    }
+
+    #[cold]
+    fn change(&mut self, asked: Change) {
         let vetoed = self.bounds.veto(&asked.plan, &self.asked);
         let (by, change) = match vetoed {
             Some(inside) => ("bounds", inside),

@@ -18,6 +18,9 @@ const as = (shape: Shape, tone: Tone, word: string, weight: number): Standing =>
   weight,
 });
 
+/** A lane whose oldest event has waited for longer is behind, in seconds; the server's sentence knows it too. */
+const LONG = 10;
+
 /** The standing of a lane and its sink. */
 export function standing({ now, sink }: Pick<LaneNow, "now" | "sink">): Standing {
   if (sink.breaker === "open") return as("square", "bad", "breaker open", 9);
@@ -27,6 +30,8 @@ export function standing({ now, sink }: Pick<LaneNow, "now" | "sink">): Standing
   if (now.state === "retrying") return as("triangle", "warn", "retrying", 5);
   if (now.braking) return as("lozenge", "warn", "held by a guard", 4);
   if (now.state === "starting") return as("half", "idle", "starting", 3);
+  if (now.oldest_seconds !== null && now.oldest_seconds > LONG)
+    return as("triangle", "warn", "behind", 2.5);
   if (now.state === "draining") return as("half", "accent", "draining", 2);
   if (now.state === "stopped") return as("ring", "idle", "stopped", 1);
   const isIdle = now.backlog === 0 && now.in_flight === 0 && now.out_per_second === 0;

@@ -15,6 +15,8 @@ import { gainText } from "../common/Gain";
 /** Points kept, as many as the server keeps. */
 const POINTS = 1024;
 const EVERY_MS = 10_000;
+/** A thousand points are not drawn anew for each few that come. */
+const POINTS_EVERY_MS = 1_000;
 const HEIGHT = 320;
 
 export function CurvePanel({ facts }: { facts: LaneFacts }) {
@@ -65,12 +67,19 @@ function useCurve(lane: string) {
     void look();
     const timer = setInterval(() => !document.hidden && void look(), EVERY_MS);
     let seen = live.tick;
+    let drawnAt = 0;
+    let come: AttemptPoint[] = [];
     const stop = live.subscribe(() => {
       const { tick } = live;
       if (!tick || tick === seen) return;
       seen = tick;
-      const fresh = live.lane(lane)?.now.points ?? [];
-      if (fresh.length > 0) setPoints((before) => [...before, ...fresh].slice(-POINTS));
+      come = [...come, ...(live.lane(lane)?.now.points ?? [])].slice(-POINTS);
+      const now = performance.now();
+      if (come.length === 0 || document.hidden || now - drawnAt < POINTS_EVERY_MS) return;
+      drawnAt = now;
+      const fresh = come;
+      come = [];
+      setPoints((before) => [...before, ...fresh].slice(-POINTS));
     });
     return () => {
       abort.abort();

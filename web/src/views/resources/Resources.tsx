@@ -57,6 +57,7 @@ export function Resources() {
           lines={MEMORY_LINES}
           axis={axisShare}
           axisRight={axisSize}
+          binary="right"
         />
         <ResourcePanel
           name="Disk"
@@ -76,7 +77,7 @@ export function Resources() {
           columns={NETWORK}
           lines={NETWORK_LINES}
           axis={axisSize}
-          binary
+          binary="left"
         />
       </div>
       <JournalPanel tick={tick} />
@@ -122,7 +123,7 @@ function ResourcePanel(props: {
   lines: readonly Line[];
   axis: (value: number) => string;
   axisRight?: (value: number) => string;
-  binary?: boolean;
+  binary?: StripChartProps["binary"];
 }) {
   const { name, usage, says } = props;
   return (
@@ -184,7 +185,7 @@ function TotalStrip(props: {
   lines: readonly Line[];
   axis: (value: number) => string;
   axisRight?: (value: number) => string;
-  binary?: boolean;
+  binary?: StripChartProps["binary"];
   height?: number;
 }) {
   const { title, columns, lines, axis, axisRight, height = 110 } = props;
@@ -209,7 +210,7 @@ function TotalStrip(props: {
       sync="time"
       {...chart}
       {...(axisRight ? { axisRight } : {})}
-      {...(props.binary ? { binary: true } : {})}
+      {...(props.binary ? { binary: props.binary } : {})}
     />
   );
 }
@@ -233,8 +234,8 @@ function JournalPanel({ tick }: { tick: Tick }) {
       <div className="panel-head">
         <h2 id="journal">Journal</h2>
         <span className="fine">
-          {whole(journal.segments)} segments, positions {whole(journal.first)} to{" "}
-          {whole(journal.durable)}
+          {whole(journal.segments)} {journal.segments === 1 ? "segment" : "segments"}, positions{" "}
+          {whole(journal.first)} to {whole(journal.durable)}
         </span>
         <Level usage={resources.journal} />
       </div>
@@ -244,7 +245,7 @@ function JournalPanel({ tick }: { tick: Tick }) {
         <UsageMeter name="Journal" usage={resources.journal} />
       </div>
       <div className="strips">
-        <TotalStrip title="Size" columns={SIZE} lines={SIZE_LINES} axis={axisSize} binary />
+        <TotalStrip title="Size" columns={SIZE} lines={SIZE_LINES} axis={axisSize} binary="left" />
         <TotalStrip
           title="Sync (fsync)"
           columns={SYNC}

@@ -308,6 +308,7 @@ function RaceStrip(props: {
       timeAxis={(seconds) => `${whole(seconds)} s`}
       height={150}
       sync="race"
+      ofMoment
       log={log}
       onOpen={(seq) => props.onMove((runner.decisions[seq]?.from_s ?? 0).toFixed(1))}
     />

@@ -34,7 +34,7 @@ pub(super) fn draw(
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)])
             .areas(frame.area());
     frame.render_widget(headline(state, paint, url, silent, title.width), title);
-    match &state.known {
+    match state.shown() {
         None => waiting(frame, body, state, url),
         Some(known) => match state.view {
             View::Overview => overview::draw(frame, body, state, known, paint),
@@ -61,7 +61,7 @@ fn headline(
     silent: Duration,
     width: u16,
 ) -> Line<'static> {
-    let (said, mood) = match (&state.down, state.frozen) {
+    let (said, mood) = match (&state.down, state.is_still()) {
         (Some(why), _) => (format!("disconnected: {why}"), Mood::Bad),
         (None, true) => ("standing still (space goes on)".to_owned(), Mood::Warn),
         (None, false) if state.known.is_none() => ("connecting".to_owned(), Mood::Warn),
@@ -73,7 +73,7 @@ fn headline(
             None => ("live".to_owned(), Mood::Good),
         },
     };
-    let about = state.known.as_ref().map(|known| {
+    let about = state.shown().map(|known| {
         let up = words::time(known.tick.uptime_seconds);
         format!(" {} · up {up}", known.server.version)
     });

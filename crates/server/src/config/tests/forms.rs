@@ -81,7 +81,7 @@ data_dir: ''
          (did you mean `info`?)"
             .into(),
         "14:28: log.format is yaml, but must be one of `text`, `json`".into(),
-        "15:1: colour is not a setting: remove it, or use one of data_dir, http, journal, classes, \
+        "15:1: colour is not a setting: remove it, or use one of data_dir, http, otlp, journal, classes, \
          sinks, dead_letters, dashboard, drain_timeout, recording, log"
             .into(),
         "16:11: data_dir is \"\", but must be a path".into(),

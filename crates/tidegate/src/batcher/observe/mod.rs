@@ -18,6 +18,9 @@ pub(super) struct Observer {
     name: Arc<str>,
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     seen: seen::Seen,
+    /// Until it is told of.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    sample: Option<Sample>,
 }
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -29,6 +32,8 @@ impl Observer {
             name: name.into(),
             #[cfg(any(feature = "metrics", feature = "tracing"))]
             seen: seen::Seen::new(name),
+            #[cfg(any(feature = "metrics", feature = "tracing"))]
+            sample: None,
         }
     }
 }
@@ -44,9 +49,13 @@ impl Observer {
     #[inline]
     pub(super) fn tell<T, O>(&mut self, _: Option<&mut Recovery<T, O>>) {}
 
-    /// An attempt was answered; with the items of which the answer is final.
+    /// Notes, under the lock, what an attempt taught.
     #[inline]
-    pub(super) fn answered<O>(&mut self, _: &Sample, _: Option<(usize, &Answer<O>)>) {}
+    pub(super) fn keep(&mut self, _: Sample) {}
+
+    /// Tells of it, with the items of which the answer is final.
+    #[inline]
+    pub(super) fn answered<O>(&mut self, _: Option<(usize, &Answer<O>)>) {}
 }
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -64,9 +73,16 @@ impl Observer {
         }
     }
 
-    /// An attempt was answered; with the items of which the answer is final.
-    pub(super) fn answered<O>(&mut self, sample: &Sample, last: Option<(usize, &Answer<O>)>) {
-        self.seen.answered(&self.name, sample);
+    /// Notes, under the lock, what an attempt taught.
+    pub(super) fn keep(&mut self, sample: Sample) {
+        self.sample = Some(sample);
+    }
+
+    /// Tells of it, with the items of which the answer is final.
+    pub(super) fn answered<O>(&mut self, last: Option<(usize, &Answer<O>)>) {
+        if let Some(sample) = self.sample.take() {
+            self.seen.answered(&self.name, &sample);
+        }
         if let Some((items, answer)) = last {
             self.seen.settled(&self.name, items, answer);
         }

@@ -14,6 +14,7 @@
 //! | `objective` | what is better? |
 //! | `share` | do others queue at the same backend? |
 //! | `floor` | can the backend meet the target at all? |
+//! | `vain` | does a smaller batch take less? |
 //! | `bound` | how many items does the backend take at most? |
 //!
 //! The base is an integrator of the batch size under the target, which is what is hard to beat on
@@ -37,6 +38,7 @@ mod search;
 mod share;
 mod size;
 mod startup;
+mod vain;
 mod words;
 
 use std::borrow::Cow;
@@ -55,6 +57,7 @@ use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
 use startup::{Answer, End, Next, Startup};
+use vain::Vain;
 
 pub use objective::{Objective, Weights};
 
@@ -87,6 +90,8 @@ pub struct Parts {
     pub hindsight: bool,
     /// Following a signal that all sharers hear.
     pub share: bool,
+    /// Not falling where smaller batches take as long.
+    pub floor: bool,
 }
 
 impl Default for Parts {
@@ -99,6 +104,7 @@ impl Default for Parts {
             ceiling: true,
             hindsight: true,
             share: true,
+            floor: true,
         }
     }
 }
@@ -130,6 +136,7 @@ pub struct Joint {
     hindsight: Hindsight,
     share: Share,
     floor: Floor,
+    vain: Vain,
     /// Logarithm of the size at which the startup found that doubling brings little.
     knee: Option<f64>,
     doublings: u32,
@@ -139,6 +146,8 @@ pub struct Joint {
     taught: f64,
     /// Timeouts since the last usual round.
     timeouts: u32,
+    /// When the last batch of a stall was answered.
+    stalled_at: Moment,
 }
 
 /// A full batch of the plan in force, as the machines see it.
@@ -153,6 +162,9 @@ struct Answered {
     /// The logarithm of the items that were sent.
     ln_sent: f64,
 }
+
+/// A batch that takes so much longer than allowed, as a logarithm, met a stall.
+const STALLED: f64 = -0.7;
 
 impl Joint {
     /// The controller, beginning with the plan `first`.
@@ -179,10 +191,12 @@ impl Joint {
             hindsight: Hindsight::default(),
             share: Share::default(),
             floor: Floor::default(),
+            vain: Vain::default(),
             knee: None,
             doublings: 0,
             skip: 0.0,
             timeouts: 0,
+            stalled_at: Moment::ZERO,
             settings,
         })
     }
@@ -201,7 +215,8 @@ impl Joint {
 
     fn ln_least(&self) -> f64 {
         let least = f64::from(self.bounds.batch_size_min).ln();
-        self.floor.get().map_or(least, |floor| floor.max(least)).min(self.ln_most())
+        let floors = [self.floor.get(), self.vain.floor()];
+        floors.into_iter().flatten().fold(least, f64::max).min(self.ln_most())
     }
 
     /// The plan of the arm in force; a new epoch unless only the size moved a little.
@@ -305,6 +320,7 @@ impl Joint {
                 self.margin.unlearn(self.taught);
                 self.size.jump(by);
                 self.hindsight.forget();
+                self.vain.forget();
                 let wait = self.settings.target.max(Duration::from_millis(250)) * 4;
                 self.search.restart(sample.at + wait);
                 self.rounds.restart(sample.at);
@@ -339,8 +355,8 @@ impl Joint {
         let of_base = !duel.is_other() && !duel.is_skipping();
         match duel.push(sample.at, answer.timely, answer.seconds) {
             Step::Go if of_base => {
-                self.teach(sample, answer);
-                self.follow(sample)
+                let changed = self.teach(sample, answer);
+                changed.or_else(|| self.follow(sample))
             }
             Step::Go => None,
             Step::Switch => {
@@ -365,17 +381,34 @@ impl Joint {
         self.ask(was_other || won, words::found(&found))
     }
 
-    /// A batch of the plan in force moves the margin and the size.
-    fn teach(&mut self, sample: &Sample, answer: &Answered) {
+    /// A batch of the plan in force moves the margin and the size; a change if that was in vain.
+    fn teach(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
         let &Answered { timely, seconds, ln_latency, room, late, ln_sent } = answer;
         if self.settings.parts.margin {
             self.margin.learn(sample, ln_latency, late);
         }
         self.hindsight.push(ln_sent, timely, seconds);
         let implied = ln_sent + room - self.size.ln();
-        self.size.vote(ln_sent, implied, self.concurrency, self.margin.spread());
+        // A stall hits all that are in flight, and is one vote.
+        let stalled = room < STALLED;
+        if !(stalled && sample.sent.at < self.stalled_at) {
+            self.size.vote(ln_sent, implied, self.concurrency, self.margin.spread());
+        }
+        if stalled {
+            self.stalled_at = self.stalled_at.max(sample.at);
+        }
+        let heard = (ln_sent, ln_latency);
+        let in_vain =
+            self.settings.parts.floor.then(|| self.vain.hear(sample.at, heard, self.size.error()));
+        if let Some(floor) = in_vain.flatten() {
+            let from = self.plan.batch_size;
+            self.search.give_up(sample.at);
+            self.size.set(floor);
+            return self.ask(true, words::in_vain(from, floor.exp()));
+        }
         let (least, most) = (self.ln_least(), self.ln_most());
         self.size.hold_within(least, most.max(least));
+        None
     }
 
     /// The plan follows the size when that has moved enough to be worth a decision.
@@ -450,7 +483,9 @@ impl Joint {
             self.skip -= 1.0;
             return None;
         }
-        self.teach(sample, &answer);
+        if let Some(change) = self.teach(sample, &answer) {
+            return Some(change);
+        }
         // What concurrency does shows only where every slot is busy.
         let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
         let due = busy && !self.share.is_on() && self.search.is_due(sample.at);

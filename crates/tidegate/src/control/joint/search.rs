@@ -173,7 +173,7 @@ impl Search {
             self.steps = [FINE, HALF];
         }
         // What small batches say of waiting for each other does not hold for large ones.
-        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.45) {
+        if spread < NOISY && fewer.is_some_and(|gain| gain < -0.25) {
             self.put_off(Axis::Fewer, later);
             let [up, _] = self.steps;
             self.steps = [up, FINE];

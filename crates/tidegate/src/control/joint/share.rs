@@ -38,13 +38,19 @@ pub(super) enum Turn {
 }
 
 /// More than this may wait.
-const FEW: f64 = 1.2;
+const FEW: f64 = 2.2;
 /// Time between two moves: the signal is late.
 const EVERY: Duration = Duration::from_secs(1);
 /// So often others must have been waiting.
 const OFTEN: f64 = 6.0;
-/// The concurrency that is added, for each root of it.
+/// The concurrency that is added, for each root of it: at least, and besides while nobody waits.
+/// The quicker the climb, the sooner shares are equal; and the more often it goes too far.
 const MORE: f64 = 0.04;
+const ROOM: f64 = 0.07;
+/// The share that is given back at least, for each one that waits too many, and at most.
+const LESS: f64 = 0.03;
+const LESS_EACH: f64 = 0.03;
+const LESS_MOST: f64 = 0.3;
 const ALONE: Duration = Duration::from_secs(20);
 /// What timed out here may go on there, and wait: so long it is nobody else's.
 const OWN: Duration = Duration::from_secs(10);
@@ -112,9 +118,10 @@ impl Share {
         self.next = now + EVERY;
         let over = self.waiting - FEW;
         let to = if over > 0.0 {
-            concurrency * (1.0 - (0.08 + 0.04 * over).min(0.5))
+            concurrency * (1.0 - (LESS + LESS_EACH * over).min(LESS_MOST))
         } else {
-            concurrency + MORE * concurrency.sqrt()
+            let room = 1.0 - self.waiting / FEW;
+            concurrency + (MORE + ROOM * room) * concurrency.sqrt()
         };
         Some(Turn::Take(to.max(crate::bounds::CONCURRENCY_MIN)))
     }

@@ -119,3 +119,25 @@ fn waiting_for_somebody_elses_lock_is_not_held_against_the_size() {
     slow.feedback = None;
     assert!((0..1000).any(|_| joint.sample(&slow).is_some()));
 }
+
+#[test]
+fn a_stall_that_hits_all_in_flight_lowers_the_size_once() {
+    let sized = |batches: u64, apart: bool| {
+        let parts = Parts { startup: false, rounds: false, ..Parts::default() };
+        let settings = Settings { parts, ..Settings::default() };
+        let mut joint = Joint::new(settings, first_plan(1000), Bounds::default()).unwrap();
+        let mut slow = sample(0, 300, 1000, Outcome::Ok);
+        slow.sent.epoch = joint.start(Moment::ZERO).epoch;
+        for batch in 0..batches {
+            // In flight together, or one after the other.
+            slow.sent.at =
+                Moment::ZERO + Duration::from_millis(if apart { 301 * batch } else { 0 });
+            slow.at =
+                slow.sent.at + slow.latency + Duration::from_millis(if apart { 0 } else { batch });
+            joint.sample(&slow);
+        }
+        joint.size.ln()
+    };
+    assert_eq!(sized(4, false), sized(1, false));
+    assert!(sized(4, true) < sized(1, true) - 0.1);
+}
