@@ -100,12 +100,9 @@ fn every_encoding_is_taken_and_answered_in_itself() {
 }
 
 #[test]
-fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
+fn the_records_that_are_refused_are_counted_in_the_encoding_of_the_request() {
     let dir = tempfile::tempdir().unwrap();
-    let server = start(
-        dir.path(),
-        "http: { body_bytes_max: 8 KiB, decompressed_bytes_max: 64 KiB, event_bytes_max: 64 KiB }",
-    );
+    let server = start(dir.path(), "");
     let protobuf = [("content-type", PROTOBUF)];
     let json = [("content-type", JSON)];
 
@@ -120,6 +117,17 @@ fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
     assert_eq!(partial["partialSuccess"]["rejectedLogRecords"], "1");
     let why = partial["partialSuccess"]["errorMessage"].as_str().unwrap();
     assert!(why.contains("log record 1"), "{why}");
+}
+
+#[test]
+fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(
+        dir.path(),
+        "http: { body_bytes_max: 8 KiB, decompressed_bytes_max: 64 KiB, event_bytes_max: 64 KiB }",
+    );
+    let protobuf = [("content-type", PROTOBUF)];
+    let json = [("content-type", JSON)];
 
     let answer = post(&server, "/v1/logs", &protobuf, &[0x0a, 0xff]);
     assert_eq!(answer.status, 400);

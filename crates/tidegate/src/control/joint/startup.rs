@@ -109,6 +109,17 @@ pub(super) struct Answer {
     pub(super) concurrency_max: f64,
 }
 
+/// A doubling of concurrency: rates and what the doubling before paid as logarithms, the
+/// concurrency before, the error of the rate, and how far the latency is below what is allowed.
+struct Doubled {
+    before: f64,
+    was: f64,
+    paid: Option<f64>,
+    rate: f64,
+    error: f64,
+    room: f64,
+}
+
 impl Startup {
     pub(super) fn new() -> Self {
         let phase = Phase::Grow([None, None]);
@@ -208,30 +219,12 @@ impl Startup {
             }
             Phase::Widen(before, was, paid) => {
                 let gain = rate - before;
-                // So many times as many deliver at most so many times as much. If it seems more,
-                // something stood still while the ones before were measured.
-                if gain > (c / was).ln() + 2.0 * error && self.repeats > 0 {
-                    self.repeats -= 1;
-                    self.phase = Phase::Repeat(paid);
-                    self.again(was);
-                    return Next::Repeat(was);
-                }
                 let in_doubt = (gain - MUCH).abs() < 2.0 * error + 0.1 && error > SURE / 2.0;
-                if in_doubt && !tight && self.arm.batches() < needed.max(MANY) {
+                let most = (c / was).ln() + 2.0 * error;
+                if in_doubt && gain <= most && !tight && self.arm.batches() < needed.max(MANY) {
                     return Next::Go;
                 }
-                if gain > MUCH + error && room > 0.0 {
-                    return self.widen(rate, answer, Some(gain));
-                }
-                if gain > SOME + 2.0 * error {
-                    let some = (was * 1.4).ceil().min(answer.concurrency_max);
-                    return self.done(some, None);
-                }
-                self.more = Some(gain);
-                if let Some(paid) = paid {
-                    return self.done(was, Some(-paid));
-                }
-                self.narrow(before, was)
+                self.widened(&Doubled { before, was, paid, rate, error, room }, answer)
             }
             Phase::Narrow(before, was) => {
                 let gain = rate - before;
@@ -243,6 +236,32 @@ impl Startup {
                 if gain > enough { self.narrow(rate, c) } else { self.done(was, Some(gain)) }
             }
         }
+    }
+
+    /// What a doubling of concurrency brought is sure enough.
+    fn widened(&mut self, doubled: &Doubled, answer: &Answer) -> Next {
+        let &Doubled { before, was, paid, rate, error, room } = doubled;
+        let gain = rate - before;
+        // So many times as many deliver at most so many times as much. If it seems more, something
+        // stood still while the ones before were measured.
+        if gain > (answer.concurrency / was).ln() + 2.0 * error && self.repeats > 0 {
+            self.repeats -= 1;
+            self.phase = Phase::Repeat(paid);
+            self.again(was);
+            return Next::Repeat(was);
+        }
+        if gain > MUCH + error && room > 0.0 {
+            return self.widen(rate, answer, Some(gain));
+        }
+        if gain > SOME + 2.0 * error {
+            let some = (was * 1.4).ceil().min(answer.concurrency_max);
+            return self.done(some, None);
+        }
+        self.more = Some(gain);
+        if let Some(paid) = paid {
+            return self.done(was, Some(-paid));
+        }
+        self.narrow(before, was)
     }
 
     fn widen(&mut self, rate: f64, answer: &Answer, paid: Option<f64>) -> Next {
