@@ -156,6 +156,15 @@ fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
     assert_eq!(answer.status, 413);
     assert!(answer.json()["message"].as_str().unwrap().contains("with its resource and scope"));
 
+    assert_eq!(server.get("/api/metrics").json()["ingest"]["accepted"], 3);
+}
+
+#[test]
+fn other_signals_and_paths_are_told_that_they_are_not_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = start(dir.path(), "");
+    let protobuf = [("content-type", PROTOBUF)];
+    let json = [("content-type", JSON)];
     for (path, signal) in [("/v1/traces", "traces"), ("/v1/metrics", "metrics")] {
         let answer = post(&server, path, &protobuf, b"");
         assert_eq!((answer.status, answer.refusal().code), (404, 12));
@@ -173,7 +182,6 @@ fn what_cannot_be_taken_is_told_in_the_encoding_of_the_request() {
             .status(),
         404
     );
-    assert_eq!(server.get("/api/metrics").json()["ingest"]["accepted"], 3);
 }
 
 #[test]
