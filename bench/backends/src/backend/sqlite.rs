@@ -227,11 +227,11 @@ pub(crate) fn connect(path: &Path) -> anyhow::Result<Connection> {
     let connection =
         Connection::open(path).with_context(|| format!("{} cannot be opened", path.display()))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // As the sink sets it: pages that hold rows of a few hundred bytes, a log of 32 MB before it
+    // As the sink sets it: pages that hold rows of a few hundred bytes, a log of 16 MiB before it
     // is written back, a cache that a transaction fits in.
     connection.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;
+         PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 67108864;
          PRAGMA cache_size = -16384; PRAGMA mmap_size = 0;",
     )?;
     connection.execute_batch(TABLE)?;

@@ -225,7 +225,7 @@ mod tests {
                 ("fullfsync", 1),
                 ("checkpoint_fullfsync", 1),
                 ("page_size", 8192),
-                ("wal_autocheckpoint", (32 << 20) / 8192),
+                ("wal_autocheckpoint", (16 << 20) / 8192),
                 ("journal_size_limit", 64 << 20),
                 ("cache_size", -16 * 1024),
                 ("mmap_size", 0),
