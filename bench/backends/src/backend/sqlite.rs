@@ -231,7 +231,7 @@ pub(crate) fn connect(path: &Path) -> anyhow::Result<Connection> {
     // is written back, a cache that a transaction fits in.
     connection.execute_batch(
         "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 67108864;
+         PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 33554432;
          PRAGMA cache_size = -16384; PRAGMA mmap_size = 0;",
     )?;
     connection.execute_batch(TABLE)?;

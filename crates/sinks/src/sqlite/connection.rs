@@ -226,7 +226,7 @@ mod tests {
                 ("checkpoint_fullfsync", 1),
                 ("page_size", 8192),
                 ("wal_autocheckpoint", (16 << 20) / 8192),
-                ("journal_size_limit", 64 << 20),
+                ("journal_size_limit", 32 << 20),
                 ("cache_size", -16 * 1024),
                 ("mmap_size", 0),
                 ("max_page_count", (1 << 30) / 8192),
