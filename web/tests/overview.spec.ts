@@ -110,7 +110,8 @@ test("a page opened late is not empty", async ({ page }) => {
 test("everything can be reached by the keyboard, and the focus is seen", async ({ page }) => {
   await page.goto(server.url);
   await live(page);
-  // A key that comes before the first frame is drawn is dropped by the browser.
+  // A key goes to the page that is in front, and is dropped before the first frame is drawn.
+  await page.bringToFront();
   await page.evaluate(
     () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
   );

@@ -103,8 +103,11 @@ function Bar({ route }: { route: Route }) {
   // On a phone the views do not fit beside each other: the one that is shown is in sight.
   // biome-ignore lint/correctness/useExhaustiveDependencies: each view has its place
   useEffect(() => {
-    const here = nav.current?.querySelector("[aria-current]");
-    here?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    // Not scrollIntoView: from there on the Tab key would go, past the link that skips all this.
+    if (nav.current && here) {
+      nav.current.scrollLeft = here.offsetLeft - (nav.current.clientWidth - here.clientWidth) / 2;
+    }
   }, [route.view]);
   return (
     <header className="bar">
