@@ -50,13 +50,12 @@ pub type LeaveOut = fn(&mut joint::Parts);
 
 /// The machines of `joint` that can be left out, to see what each earns: `joint without startup` is a
 /// name like any other.
-pub const MACHINES: [(&str, LeaveOut); 8] = [
+pub const MACHINES: [(&str, LeaveOut); 7] = [
     ("startup", |parts| parts.startup = false),
     ("margin", |parts| parts.margin = false),
     ("rounds", |parts| parts.rounds = false),
     ("concurrency", |parts| parts.concurrency = false),
     ("ceiling", |parts| parts.ceiling = false),
-    ("floor", |parts| parts.floor = false),
     ("hindsight", |parts| parts.hindsight = false),
     ("share", |parts| parts.share = false),
 ];

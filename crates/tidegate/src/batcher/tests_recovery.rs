@@ -183,6 +183,18 @@ async fn a_flush_waits_for_what_is_tried_again() {
     assert_eq!(backend.lock().unwrap().taken, [0, 1, 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_what_is_tried_again() {
+    let backend = Backend { script: vec![Outcome::Overloaded; 2], ..Backend::default() };
+    let (batcher, backend, _) = start(fixed(5).retries(Retries::default()), backend);
+    for item in 0..3 {
+        batcher.add(item).await.unwrap();
+    }
+    let stats = batcher.close().await;
+    assert_eq!((stats.delivered, stats.failed), (3, 0));
+    assert_eq!(backend.lock().unwrap().taken, [0, 1, 2]);
+}
+
 fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![
         Just(Outcome::Overloaded),

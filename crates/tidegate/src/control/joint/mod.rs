@@ -14,7 +14,6 @@
 //! | `objective` | what is better? |
 //! | `share` | do others queue at the same backend? |
 //! | `floor` | can the backend meet the target at all? |
-//! | `vain` | does a smaller batch take less? |
 //! | `bound` | how many items does the backend take at most? |
 //!
 //! The base is an integrator of the batch size under the target, which is what is hard to beat on
@@ -38,7 +37,6 @@ mod search;
 mod share;
 mod size;
 mod startup;
-mod vain;
 mod words;
 
 use std::borrow::Cow;
@@ -57,7 +55,6 @@ use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
 use startup::{Answer, End, Next, Startup};
-use vain::Vain;
 
 pub use objective::{Objective, Weights};
 
@@ -90,8 +87,6 @@ pub struct Parts {
     pub hindsight: bool,
     /// Following a signal that all sharers hear.
     pub share: bool,
-    /// Not falling where smaller batches take as long.
-    pub floor: bool,
 }
 
 impl Default for Parts {
@@ -104,7 +99,6 @@ impl Default for Parts {
             ceiling: true,
             hindsight: true,
             share: true,
-            floor: true,
         }
     }
 }
@@ -136,7 +130,6 @@ pub struct Joint {
     hindsight: Hindsight,
     share: Share,
     floor: Floor,
-    vain: Vain,
     /// Logarithm of the size at which the startup found that doubling brings little.
     knee: Option<f64>,
     doublings: u32,
@@ -191,7 +184,6 @@ impl Joint {
             hindsight: Hindsight::default(),
             share: Share::default(),
             floor: Floor::default(),
-            vain: Vain::default(),
             knee: None,
             doublings: 0,
             skip: 0.0,
@@ -215,8 +207,7 @@ impl Joint {
 
     fn ln_least(&self) -> f64 {
         let least = f64::from(self.bounds.batch_size_min).ln();
-        let floors = [self.floor.get(), self.vain.floor()];
-        floors.into_iter().flatten().fold(least, f64::max).min(self.ln_most())
+        self.floor.get().map_or(least, |floor| floor.max(least)).min(self.ln_most())
     }
 
     /// The plan of the arm in force; a new epoch unless only the size moved a little.
@@ -320,7 +311,6 @@ impl Joint {
                 self.margin.unlearn(self.taught);
                 self.size.jump(by);
                 self.hindsight.forget();
-                self.vain.forget();
                 let wait = self.settings.target.max(Duration::from_millis(250)) * 4;
                 self.search.restart(sample.at + wait);
                 self.rounds.restart(sample.at);
@@ -355,8 +345,8 @@ impl Joint {
         let of_base = !duel.is_other() && !duel.is_skipping();
         match duel.push(sample.at, answer.timely, answer.seconds) {
             Step::Go if of_base => {
-                let changed = self.teach(sample, answer);
-                changed.or_else(|| self.follow(sample))
+                self.teach(sample, answer);
+                self.follow(sample)
             }
             Step::Go => None,
             Step::Switch => {
@@ -381,8 +371,8 @@ impl Joint {
         self.ask(was_other || won, words::found(&found))
     }
 
-    /// A batch of the plan in force moves the margin and the size; a change if that was in vain.
-    fn teach(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
+    /// A batch of the plan in force moves the margin and the size.
+    fn teach(&mut self, sample: &Sample, answer: &Answered) {
         let &Answered { timely, seconds, ln_latency, room, late, ln_sent } = answer;
         if self.settings.parts.margin {
             self.margin.learn(sample, ln_latency, late);
@@ -397,18 +387,8 @@ impl Joint {
         if stalled {
             self.stalled_at = self.stalled_at.max(sample.at);
         }
-        let heard = (ln_sent, ln_latency);
-        let in_vain =
-            self.settings.parts.floor.then(|| self.vain.hear(sample.at, heard, self.size.error()));
-        if let Some(floor) = in_vain.flatten() {
-            let from = self.plan.batch_size;
-            self.search.give_up(sample.at);
-            self.size.set(floor);
-            return self.ask(true, words::in_vain(from, floor.exp()));
-        }
         let (least, most) = (self.ln_least(), self.ln_most());
         self.size.hold_within(least, most.max(least));
-        None
     }
 
     /// The plan follows the size when that has moved enough to be worth a decision.
@@ -483,9 +463,7 @@ impl Joint {
             self.skip -= 1.0;
             return None;
         }
-        if let Some(change) = self.teach(sample, &answer) {
-            return Some(change);
-        }
+        self.teach(sample, &answer);
         // What concurrency does shows only where every slot is busy.
         let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
         let due = busy && !self.share.is_on() && self.search.is_due(sample.at);

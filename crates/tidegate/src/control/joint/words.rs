@@ -132,10 +132,6 @@ pub(super) fn found(found: &Found) -> Text {
     }
 }
 
-pub(super) fn in_vain(from: u32, to: f64) -> Text {
-    format!("back to about {to:.0} items: batches of about {from} took hardly less time").into()
-}
-
 pub(super) fn floor(sample: &Sample, target: Duration, ln_size: f64) -> Text {
     let (took, size) = (sample.latency, ln_size.exp());
     format!(
