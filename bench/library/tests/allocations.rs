@@ -11,39 +11,15 @@
 )]
 #![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "../../counting.rs"]
+mod counting;
+
 use std::future::ready;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidegate::batcher::{Batch, handler_fn};
 use tidegate::{Batcher, ControllerSettings};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use counting::allocations;
 
 fn batcher() -> Batcher<u64> {
     let handler = handler_fn(|batch: Batch<u64>| {
@@ -81,10 +57,10 @@ where
         })
         .collect();
     warm.wait().await;
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     warm.wait().await;
     warm.wait().await;
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let allocations = allocations() - before;
     for task in tasks {
         task.await.unwrap();
     }

@@ -7,37 +7,12 @@
 )]
 #![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+#[path = "../../counting.rs"]
+mod counting;
 
 use tidegate_path_bench::{Case, EVENTS, Path, body};
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use counting::allocations;
 
 /// Allocations a request of the case, once buffers have grown.
 fn per_request(case: Case) -> u64 {
@@ -48,11 +23,11 @@ fn per_request(case: Case) -> u64 {
         for _ in 0..REQUESTS {
             path.request(body.as_bytes()).await.unwrap();
         }
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocations();
         for _ in 0..REQUESTS {
             path.request(body.as_bytes()).await.unwrap();
         }
-        (ALLOCATIONS.load(Ordering::Relaxed) - before).div_ceil(REQUESTS)
+        (allocations() - before).div_ceil(REQUESTS)
     })
 }
 
