@@ -164,7 +164,9 @@ fn a_sink_that_fills_its_share_holds_back_producers_if_that_is_its_policy() {
     site.server.wait_for_metrics(|metrics| delivered(metrics, "dead") == accepted);
     while site.send(1).status != 200 {}
     accepted += 1;
-    site.server.wait_for_metrics(|metrics| delivered(metrics, "dead") == accepted);
+    site.server.wait_for_metrics(|metrics| {
+        ["good", "dead"].iter().all(|sink| delivered(metrics, sink) == accepted)
+    });
     assert_eq!((site.rows("dead"), site.rows("good")), (accepted, accepted));
 }
 
