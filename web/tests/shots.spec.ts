@@ -74,7 +74,7 @@ const VIEWS: readonly (readonly [string, string, (page: Page) => Promise<void>])
   [
     "lane",
     "/lanes/api/default?range=2m",
-    async (page) => expect(page.locator(".decisions tbody tr").first()).toBeVisible(),
+    async (page) => expect(page.locator(".sentences tbody tr").first()).toBeVisible(),
   ],
   [
     "dead-letters",

@@ -159,15 +159,15 @@ mod tests {
     #[test]
     fn alike_decisions_in_a_row_are_one_step() {
         let history = [
-            decision(10, 100, 110, "raised by 10: took 950.0µs of 1ms"),
-            decision(20, 110, 120, "raised by 10: took 1.1ms of 1ms"),
+            decision(10, 100, 110, "raised by 10: took 950 µs of 1 ms"),
+            decision(20, 110, 120, "raised by 10: took 1.1 ms of 1 ms"),
             decision(30, 120, 108, "lowered × 0.9: took 130ms"),
-            decision(40, 108, 118, "raised by 10: took 9ms of 1ms"),
+            decision(40, 108, 118, "raised by 10: took 9 ms of 1 ms"),
         ];
         let steps = steps(&history);
         let counts: Vec<_> = steps.iter().map(|step| (step.count, step.to.batch_size)).collect();
         assert_eq!(counts, [(2, 120), (1, 108), (1, 118)]);
         assert_eq!(steps[0].from.batch_size, 100);
-        assert_eq!(steps[0].reason, "raised by 10: took 1.1ms of 1ms");
+        assert_eq!(steps[0].reason, "raised by 10: took 1.1 ms of 1 ms");
     }
 }

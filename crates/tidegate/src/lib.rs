@@ -105,6 +105,7 @@ pub mod history;
 pub mod plan;
 pub mod recording;
 pub mod retry;
+mod said;
 pub mod sample;
 pub mod share;
 #[cfg(feature = "test-util")]

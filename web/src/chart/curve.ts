@@ -191,8 +191,8 @@ function drawLines(
   line(ctx, ROOM.left, target, width - ROOM.right, target);
   ctx.setLineDash([]);
   ctx.fillStyle = ink("text-2");
-  ctx.textAlign = "right";
-  ctx.fillText(`target ${text(duration(view.targetMs))}`, width - ROOM.right - 4, target - 3);
+  // On the left: the points crowd where the plan is, and that is seldom there.
+  ctx.fillText(`target ${text(duration(view.targetMs))}`, ROOM.left + 4, target - 3);
   const upright = (size: number, name: string, top: number) => {
     const at = Math.round(x.place(size)) + 0.5;
     line(ctx, at, ROOM.top, at, height - ROOM.bottom);

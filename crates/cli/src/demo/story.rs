@@ -250,7 +250,7 @@ pub(super) mod tests {
     }
 
     fn decision(from: u64, to: u64) -> Decision {
-        let reason = format!("{from} took 20.0ms of 50ms allowed");
+        let reason = format!("{from} took 20 ms of 50 ms allowed");
         Decision { reason, from: figures(from), to: figures(to) }
     }
 

@@ -84,8 +84,8 @@ fn gain(first: &Plan, now: &Plan, bins: &[Bin]) -> Gain {
         let attempts = u64::from(BLOCKS_MIN) * 8;
         let seen = |size: u32| of(size).map_or(0, |rates| rates.attempts());
         return unknown(format!(
-            "it takes {attempts} full batches of about the first size, {}, and of the size in force, {}, in \
-             the last minutes: there were {} and {}",
+            "not known yet: of the last minutes it takes {attempts} full batches of about {} events, as it \
+             began, and as many of {}, as now; there were {} and {}",
             first.batch_size,
             now.batch_size,
             seen(first.batch_size),

@@ -188,6 +188,7 @@ fn says(status: &Status, lanes: &[LaneTick], totals: &Totals, troubles: &[String
             says: tick.says.clone(),
             is_well: delivers && !is_behind,
             out_per_second: tick.out_per_second,
+            late: share(tick.misses_per_second, tick.attempts_per_second),
         }
     });
     say::all(&say::All {
@@ -197,6 +198,11 @@ fn says(status: &Status, lanes: &[LaneTick], totals: &Totals, troubles: &[String
         delivered_per_second: totals.delivered_per_second,
         backlog: totals.backlog,
     })
+}
+
+/// What part of a whole; nothing of nothing.
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
 }
 
 /// A lane at one moment.
@@ -261,6 +267,7 @@ impl LaneSeen<'_> {
             in_per_second: self.rates.arrived,
             out_per_second: self.rates.delivered,
             items_per_attempt: self.rates.items_per_attempt,
+            late: share(self.rates.misses, self.rates.answered),
         })
     }
 

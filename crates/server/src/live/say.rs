@@ -10,6 +10,8 @@ use super::words::{about, time, trimmed, whole};
 const NEWS: f64 = 5.0;
 /// A backlog is worth a word when it takes longer than this, in seconds.
 const BEHIND: f64 = 2.0;
+/// A larger share of attempts over the target is worth a word; a stall now and then is none.
+const LATE: f64 = 0.1;
 
 /// What is known of a lane.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub(super) struct Seen<'a> {
     pub(super) out_per_second: f64,
     /// Mean items of an attempt.
     pub(super) items_per_attempt: Option<f64>,
+    /// The share of attempts that took longer than the target, 0 to 1.
+    pub(super) late: f64,
 }
 
 /// The sentence on a lane, without a full stop.
@@ -67,7 +71,7 @@ pub(super) fn lane(seen: &Seen<'_>) -> String {
     if seen.state == LaneState::Retrying {
         return format!("trying again: {why}{waiting}");
     }
-    holding(seen) + &behind(seen)
+    holding(seen) + &late(seen.late, "; ") + &behind(seen)
 }
 
 /// The plan, and why it is what it is.
@@ -101,6 +105,14 @@ fn waiting(backlog: u64) -> String {
         1 => "; 1 event waits".to_owned(),
         many => format!("; {} events wait", whole(many)),
     }
+}
+
+/// How many attempts are late, if that is worth a word; with what stands before it.
+fn late(share: f64, before: &str) -> String {
+    if share <= LATE {
+        return String::new();
+    }
+    format!("{before}{:.0} % of attempts take longer than the target", share * 100.0)
 }
 
 /// How far behind it is, if that is worth a word.
@@ -144,6 +156,8 @@ pub(super) struct Told {
     /// It delivers or could, and is not far behind.
     pub(super) is_well: bool,
     pub(super) out_per_second: f64,
+    /// The share of attempts that took longer than the target, 0 to 1.
+    pub(super) late: f64,
 }
 
 /// What is known of everything.
@@ -185,11 +199,17 @@ pub(super) fn all(seen: &All<'_>) -> String {
             let accepted = about(seen.accepted_per_second);
             match seen.lanes {
                 [Told { says, .. }] => format!("{accepted} events a second in, {rate} out; {says}"),
-                lanes => format!(
-                    "{accepted} events a second in, {rate} out through {} lanes, all well{}",
-                    lanes.len(),
-                    waiting(seen.backlog)
-                ),
+                lanes => {
+                    let through = format!("{rate} out through {} lanes", lanes.len());
+                    let said = match lanes.iter().max_by(|a, b| a.late.total_cmp(&b.late)) {
+                        Some(worst) if worst.late > LATE => {
+                            late(worst.late, &format!("; `{}`: ", worst.name))
+                        }
+                        _ => ", all well".to_owned(),
+                    };
+                    let waiting = waiting(seen.backlog);
+                    format!("{accepted} events a second in, {through}{said}{waiting}")
+                }
             }
         }
     }
@@ -219,6 +239,7 @@ mod tests {
         in_per_second: 1000.0,
         out_per_second: 1000.0,
         items_per_attempt: Some(1420.0),
+        late: 0.02,
     };
 
     #[test]
@@ -233,6 +254,8 @@ mod tests {
             lane(&fresh),
             "holding 1,420 × 4: batches leave with 102, since no more arrives"
         );
+        let late = Seen { late: 0.42, ..WELL };
+        assert!(lane(&late).ends_with("; 42 % of attempts take longer than the target"));
         let paced = Plan { concurrency: 0.25, pace: Some(12.0), ..PLAN };
         assert_eq!(terms(&paced), "1,420 × 0.25, at most 12 attempts a second");
         let idle = Seen { out_per_second: 0.0, ..WELL };
@@ -287,6 +310,7 @@ mod tests {
             says: says.to_owned(),
             is_well,
             out_per_second: 1200.0,
+            late: 0.0,
         };
         let one = [said("sqlite/default", "holding 500 × 1: why", true)];
         let well = All {
@@ -309,6 +333,10 @@ mod tests {
         let many = [one[0].clone(), one[0].clone()];
         let all_well = All { lanes: &many, ..well.clone() };
         assert!(all(&all_well).ends_with("through 2 lanes, all well; 3 events wait"));
+        let late = [one[0].clone(), Told { late: 0.25, ..one[0].clone() }];
+        assert!(all(&All { lanes: &late, ..well.clone() }).ends_with(
+            "2 lanes; `sqlite/default`: 25 % of attempts take longer than the target; 3 events wait"
+        ));
         let idle =
             All { accepted_per_second: 0.0, delivered_per_second: 0.0, backlog: 0, ..all_well };
         assert_eq!(all(&idle), "idle: nothing arrives; 2 lanes are ready");

@@ -49,6 +49,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::error::within;
+use crate::said::Time;
 use crate::{Moment, Outcome, SettingError};
 use normal::Normal;
 
@@ -308,7 +309,8 @@ impl Breaker {
         let open = self.open_next;
         self.open_next = (open * 2).min(self.settings.open_max);
         self.opened += 1;
-        self.change(now, Phase::Open { until: now + open }, format!("{why}: open for {open:.1?}"));
+        let (phase, open) = (Phase::Open { until: now + open }, Time(open));
+        self.change(now, phase, format!("{why}: open for {open}"));
     }
 
     fn change(&mut self, at: Moment, to: Phase, reason: String) {

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use super::{Controller, scaled, waited_for_lock};
 use crate::error::{SettingError, within};
+use crate::said::{Count, Time};
 use crate::{Bounds, Change, Moment, Outcome, Plan, Sample};
 
 /// How AIMD moves.
@@ -81,10 +82,10 @@ impl Aimd {
             return None;
         }
         self.plan.batch_size = size;
-        let (items, took) = (sample.sent.items, sample.latency);
-        let reason = format!(
-            "raised {said}: a full batch of {items} took {took:.1?} of {target:.0?} allowed"
-        );
+        let (items, took) = (Count(sample.sent.items.into()), Time(sample.latency));
+        let target = Time(target);
+        let reason =
+            format!("raised {said}: a full batch of {items} took {took} of {target} allowed");
         Some(Change { plan: self.plan, reason: reason.into() })
     }
 
@@ -99,13 +100,16 @@ impl Aimd {
         self.plan.batch_size = size;
         let reason = match sample.outcome {
             Outcome::Ok | Outcome::Partial { .. } => format!(
-                "lowered × {}: a batch of {} took {:.1?}, over the target of {:.0?}",
-                self.settings.decrease, sample.sent.items, sample.latency, self.settings.target
+                "lowered × {}: a batch of {} took {}, over the target of {}",
+                self.settings.decrease,
+                Count(sample.sent.items.into()),
+                Time(sample.latency),
+                Time(self.settings.target)
             ),
             outcome => format!(
                 "lowered × {}: a batch of {} ended {}",
                 self.settings.decrease,
-                sample.sent.items,
+                Count(sample.sent.items.into()),
                 outcome.describe()
             ),
         };
@@ -159,14 +163,14 @@ mod tests {
         let mut aimd = aimd();
         let change = aimd.sample(&sample(0, 20, 100, Outcome::Ok)).unwrap();
         assert_eq!(change.plan.batch_size, 110);
-        assert_eq!(change.reason, "raised by 10: a full batch of 100 took 20.0ms of 100ms allowed");
+        assert_eq!(change.reason, "raised by 10: a full batch of 100 took 20 ms of 100 ms allowed");
     }
 
     #[test]
     fn start_up_doubles_while_there_is_room_for_it_and_ends_with_the_first_miss() {
         let mut aimd = Aimd::new(Settings::default(), first_plan(100), Bounds::default()).unwrap();
         let change = aimd.sample(&sample(0, 20, 100, Outcome::Ok)).unwrap();
-        assert_eq!(change.reason, "raised × 2: a full batch of 100 took 20.0ms of 100ms allowed");
+        assert_eq!(change.reason, "raised × 2: a full batch of 100 took 20 ms of 100 ms allowed");
         assert_eq!(size(aimd.sample(&sample(30, 24, 200, Outcome::Ok))), Some(400));
         assert_eq!(size(aimd.sample(&sample(60, 25, 400, Outcome::Ok))), Some(410));
         assert_eq!(size(aimd.sample(&sample(90, 101, 410, Outcome::Ok))), Some(369));

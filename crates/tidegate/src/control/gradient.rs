@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::{Controller, scaled};
 use crate::error::{SettingError, within};
+use crate::said::Time;
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 
 /// How gradient ascent moves.
@@ -247,8 +248,8 @@ impl Controller for Gradient {
                 self.climb(Measured { size, throughput: delivered / seconds })
             }
             Outcome::Ok | Outcome::Partial { .. } => {
-                let (took, most) = (sample.latency, self.settings.target);
-                self.cut(sample, &format!("a batch took {took:.1?}, over the target of {most:.0?}"))
+                let (took, most) = (Time(sample.latency), Time(self.settings.target));
+                self.cut(sample, &format!("a batch took {took}, over the target of {most}"))
             }
             outcome => self.cut(sample, &format!("an attempt ended {}", outcome.describe())),
         }

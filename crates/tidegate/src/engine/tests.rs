@@ -264,5 +264,5 @@ fn a_decision_says_who_and_why() {
     shell.answer(0, Outcome::Ok, 0.0).unwrap();
     let decision = shell.engine.history().iter().next().unwrap();
     assert_eq!((decision.by, decision.from.batch_size, decision.to.batch_size), ("aimd", 10, 20));
-    assert_eq!(decision.reason, "raised × 2: a full batch of 10 took 20.0ms of 100ms allowed");
+    assert_eq!(decision.reason, "raised × 2: a full batch of 10 took 20 ms of 100 ms allowed");
 }

@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::error::{SettingError, within};
+use crate::said::Time;
 use crate::{Moment, Plan, Sample};
 
 pub use brake::Brake;
@@ -172,9 +173,9 @@ impl Guards {
         if !self.target.hear(sample.at, self.late, MOST) {
             return None;
         }
-        let (share, by) = (self.late * 100.0, self.target.factor());
+        let (share, by, target) = (self.late * 100.0, self.target.factor(), Time(target));
         let reason =
-            format!("batch size × {by:.2}: {share:.0} % of attempts took longer than {target:?}");
+            format!("batch size × {by:.2}: {share:.0} % of attempts took longer than {target}");
         Some(("target", reason.into()))
     }
 

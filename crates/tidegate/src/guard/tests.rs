@@ -45,7 +45,7 @@ fn most_attempts_late_is_a_veto_whatever_the_controller_thinks() {
     let late = (0..20).find_map(|n| guards.answered(&sample(n * 100, 80, 10, Outcome::Ok)));
     let (by, reason) = late.unwrap();
     assert_eq!(by, "target");
-    assert!(reason.ends_with("% of attempts took longer than 50ms"), "{reason}");
+    assert!(reason.ends_with("% of attempts took longer than 50 ms"), "{reason}");
 }
 
 #[test]

@@ -245,7 +245,7 @@ function Groups({ groups, filter }: { groups: readonly LetterGroup[]; filter: Fi
         </span>
       </div>
       <div className="table-scroll">
-        <table>
+        <table className="sentences">
           <thead>
             <tr>
               <th scope="col" className="num">
@@ -260,7 +260,9 @@ function Groups({ groups, filter }: { groups: readonly LetterGroup[]; filter: Fi
           <tbody>
             {groups.map((group) => (
               <tr key={`${group.sink} ${group.kind} ${group.group}`}>
-                <td className="num">{whole(group.count)}</td>
+                <td className="num" data-unit="letters">
+                  {whole(group.count)}
+                </td>
                 <td className="reason">
                   <button
                     type="button"
@@ -359,7 +361,7 @@ function LetterTable({ letters, chosen }: { letters: readonly LetterSummary[]; c
   const now = useLive().now();
   return (
     <div className="table-scroll">
-      <table className="decisions">
+      <table className="sentences">
         <thead>
           <tr>
             <th scope="col">Letter</th>
@@ -393,7 +395,9 @@ function LetterTable({ letters, chosen }: { letters: readonly LetterSummary[]; c
                 {letter.sink}/{letter.lane}
               </td>
               <td>{kindWords(letter.kind)}</td>
-              <td className="num">{whole(letter.attempts)}</td>
+              <td className="num" data-unit="attempts">
+                {whole(letter.attempts)}
+              </td>
               <td className="reason">{letter.reason}</td>
             </tr>
           ))}

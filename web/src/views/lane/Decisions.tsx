@@ -169,7 +169,7 @@ function Table({ decisions, chosen }: { decisions: readonly Decision[]; chosen: 
   const now = live.now();
   return (
     <div className="table-scroll">
-      <table className="decisions">
+      <table className="sentences">
         <thead>
           <tr>
             <th scope="col">When</th>

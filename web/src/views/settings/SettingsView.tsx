@@ -142,7 +142,7 @@ function Table({ settings }: { settings: readonly Setting[] }) {
         <Empty title="No setting matches">Change the search, or show all.</Empty>
       ) : (
         <div className="table-scroll">
-          <table className="settings">
+          <table className="settings sentences">
             <thead>
               <tr>
                 <th scope="col">Setting</th>
@@ -178,7 +178,7 @@ function Row({ setting: { path, value, origin, line, description } }: { setting:
           {line === null ? "" : `, line ${line}`}
         </span>
       </td>
-      <td className="note">{description === null ? null : <Said words={description} />}</td>
+      <td className="reason">{description === null ? null : <Said words={description} />}</td>
     </tr>
   );
 }

@@ -66,7 +66,7 @@ function League(props: { result: RaceResult; chosen: string; onChoose: (name: st
         </span>
       </div>
       <div className="table-scroll">
-        <table className="decisions">
+        <table>
           <thead>
             <tr>
               <th scope="col">Controller</th>
@@ -344,7 +344,7 @@ function marksOf({ decisions }: RaceRunner): Mark[] {
 function MomentTable({ result, at, chosen }: { result: RaceResult; at: number; chosen: string }) {
   return (
     <div className="table-scroll">
-      <table className="decisions moment">
+      <table className="sentences moment">
         <caption>At {at.toFixed(1)} s</caption>
         <thead>
           <tr>
@@ -418,7 +418,7 @@ function RaceDecisions(props: { runner: RaceRunner; at: number; onMove: (at: num
         <span className="fine">alike ones in a row told as one; choose a time to go there</span>
       </div>
       <div className="table-scroll bounded-table">
-        <table className="decisions">
+        <table className="sentences">
           <thead>
             <tr>
               <th scope="col">When</th>
@@ -438,8 +438,7 @@ function RaceDecisions(props: { runner: RaceRunner; at: number; onMove: (at: num
                     className="link-button"
                     onClick={() => onMove(decision.from_s)}
                   >
-                    {digits(decision.from_s)} s
-                    {decision.count > 1 ? ` – ${digits(decision.until_s)} s` : ""}
+                    {digits(decision.from_s)} s{until(decision)}
                   </button>
                 </td>
                 <td>
@@ -459,4 +458,9 @@ function RaceDecisions(props: { runner: RaceRunner; at: number; onMove: (at: num
       </div>
     </section>
   );
+}
+
+/** ` – 11.9 s`, if that reads otherwise than where it began. */
+function until({ from_s, until_s }: RaceRunner["decisions"][number]): string {
+  return digits(from_s) === digits(until_s) ? "" : ` – ${digits(until_s)} s`;
 }

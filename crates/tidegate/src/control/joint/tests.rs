@@ -76,7 +76,7 @@ fn every_reason_is_a_sentence_for_a_person() {
     let mut backend = Backend::new(4.0, Settings::default());
     backend.play(30.0);
     let has = |text: &str| backend.reasons.iter().any(|reason| reason.contains(text));
-    assert!(has("doubled: a full batch of 100 took 4.0ms, and larger ones still pay"));
+    assert!(has("doubled: a full batch of 100 took 4 ms, and larger ones still pay"));
     assert!(has("kept 4 in flight: 8 was"), "{:?}", backend.reasons);
     assert!(has("trying 5 in flight for a moment, instead of 4"), "{:?}", backend.reasons);
 }

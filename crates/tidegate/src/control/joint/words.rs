@@ -9,6 +9,7 @@ use super::duel::{Duel, Point};
 use super::search::{Axis, Found};
 use super::startup::End;
 use crate::Sample;
+use crate::said::{Count, Time};
 
 type Text = Cow<'static, str>;
 
@@ -17,6 +18,11 @@ pub(super) const IDLE: &str =
 
 pub(super) const NOT_FULL: &str =
     "gave up a comparison: batches are not full, so it would tell nothing";
+
+/// A size from its logarithm.
+fn size(ln_size: f64) -> Count {
+    Count(ln_size.exp().round() as u64)
+}
 
 fn percent(gain: f64) -> f64 {
     gain.exp_m1().abs() * 100.0
@@ -36,8 +42,8 @@ fn better_or_worse(gain: f64) -> String {
 }
 
 pub(super) fn doubled(sample: &Sample) -> Text {
-    let (items, took) = (sample.sent.items, sample.latency);
-    format!("doubled: a full batch of {items} took {took:.1?}, and larger ones still pay").into()
+    let (items, took) = (Count(sample.sent.items.into()), Time(sample.latency));
+    format!("doubled: a full batch of {items} took {took}, and larger ones still pay").into()
 }
 
 pub(super) fn widened(to: f64) -> Text {
@@ -70,56 +76,52 @@ pub(super) fn started(end: &End, tried: f64) -> Text {
 
 pub(super) fn moved(sample: &Sample, to: u32, from: u32, allowed_s: f64) -> Text {
     let verb = if to > from { "raised" } else { "lowered" };
-    let (items, took) = (sample.sent.items, sample.latency.as_secs_f64() * 1e3);
-    let allowed = allowed_s * 1e3;
-    format!(
-        "{verb}: full batches of about {items} take {took:.1} ms, and {allowed:.1} ms are aimed at"
-    )
-    .into()
+    let (items, took) = (Count(sample.sent.items.into()), Time(sample.latency));
+    let allowed = Time(Duration::try_from_secs_f64(allowed_s).unwrap_or_default());
+    format!("{verb}: full batches of about {items} take {took}, and {allowed} is aimed at").into()
 }
 
 pub(super) fn jumped(sample: &Sample, by: f64, timeouts: u32) -> Text {
     let factor = by.exp();
     let verb = if by < 0.0 { "cut" } else { "raised" };
     if timeouts > 0 {
-        let after = sample.latency;
-        return format!("{verb} × {factor:.2}: {timeouts} timeouts after {after:.1?}").into();
+        let after = Time(sample.latency);
+        return format!("{verb} × {factor:.2}: {timeouts} timeouts after {after}").into();
     }
     let speed = if by < 0.0 { "slower" } else { "faster" };
-    let took = sample.latency;
-    format!("{verb} × {factor:.2}: two rounds in a row were {speed}, the last took {took:.1?}")
-        .into()
+    let took = Time(sample.latency);
+    format!("{verb} × {factor:.2}: two rounds in a row were {speed}, the last took {took}").into()
 }
 
 pub(super) fn asked(axis: Axis, base: &Point, other: &Point) -> Text {
-    let (c, size) = (other.concurrency, other.ln_size.exp());
+    let (c, size) = (other.concurrency, size(other.ln_size));
     match axis {
         Axis::More | Axis::Fewer => {
             format!("trying {c} in flight for a moment, instead of {}", base.concurrency).into()
         }
         Axis::Smaller => {
-            format!("trying {size:.0} items for a moment: are smaller ones faster?").into()
+            format!("trying {size} items for a moment: are smaller ones faster?").into()
         }
         Axis::Larger => {
-            format!("trying {size:.0} items for a moment: are larger ones as fast?").into()
+            format!("trying {size} items for a moment: are larger ones as fast?").into()
         }
     }
 }
 
 pub(super) fn switched(duel: &Duel, ln_size: f64) -> Text {
     let Point { ln_size, concurrency } = duel.point(ln_size, duel.is_other());
-    let size = ln_size.exp();
+    let size = size(ln_size);
     if duel.is_other() {
-        format!("trying {size:.0} × {concurrency} again").into()
+        format!("trying {size} × {concurrency} again").into()
     } else {
-        format!("back to {size:.0} × {concurrency}, to compare").into()
+        format!("back to {size} × {concurrency}, to compare").into()
     }
 }
 
 pub(super) fn found(found: &Found) -> Text {
     let said = better_or_worse(found.gain);
     let (base, other) = (found.base.concurrency, found.other.concurrency);
-    let (size, other_size) = (found.base.ln_size.exp(), found.other.ln_size.exp());
+    let (size, other_size) = (size(found.base.ln_size), size(found.other.ln_size));
     match (found.axis, found.won) {
         (Axis::More | Axis::Fewer, true) => {
             format!("{other} in flight instead of {base}: {said}").into()
@@ -127,15 +129,15 @@ pub(super) fn found(found: &Found) -> Text {
         (Axis::More | Axis::Fewer, false) => {
             format!("kept {base} in flight: {other} was {said}").into()
         }
-        (_, true) => format!("about {other_size:.0} items instead of {size:.0}: {said}").into(),
-        (_, false) => format!("kept about {size:.0} items: {other_size:.0} was {said}").into(),
+        (_, true) => format!("about {other_size} items instead of {size}: {said}").into(),
+        (_, false) => format!("kept about {size} items: {other_size} was {said}").into(),
     }
 }
 
 pub(super) fn floor(sample: &Sample, target: Duration, ln_size: f64) -> Text {
-    let (took, size) = (sample.latency, ln_size.exp());
+    let (took, size, target) = (Time(sample.latency), size(ln_size), Time(target));
     format!(
-        "{size:.0} items: small batches take {took:.1?} too, so the target of {target:.0?} is below \
+        "{size} items: small batches take {took} too, so the target of {target} is below \
          what the backend can do"
     )
     .into()
@@ -155,5 +157,6 @@ pub(super) fn throttled(concurrency: f64) -> Text {
 }
 
 pub(super) fn too_large(items: u32, most: f64) -> Text {
-    format!("at most {most:.0} items: {items} were refused as too large").into()
+    let (items, most) = (Count(items.into()), Count(most.round() as u64));
+    format!("at most {most} items: {items} were refused as too large").into()
 }
