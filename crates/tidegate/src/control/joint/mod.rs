@@ -8,6 +8,7 @@
 //! | `size` | how large may a batch be, so that it takes what is allowed? |
 //! | `margin` | how far below the target is what is allowed? |
 //! | `rounds` | has the backend changed, or was it one stall? |
+//! | `source` | is the source ahead for long enough that a comparison does no harm? |
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
 //! | `duel`, `arm`, `pairs` | is one plan better than another? |
@@ -36,6 +37,7 @@ mod rounds;
 mod search;
 mod share;
 mod size;
+mod source;
 mod startup;
 mod words;
 
@@ -54,6 +56,7 @@ use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
+use source::Source;
 use startup::{Answer, End, Next, Startup};
 
 pub use objective::{Objective, Weights};
@@ -126,6 +129,7 @@ pub struct Joint {
     bound: SizeBound,
     rounds: Rounds,
     startup: Option<Startup>,
+    source: Source,
     search: Search,
     hindsight: Hindsight,
     share: Share,
@@ -180,6 +184,7 @@ impl Joint {
             bound: SizeBound::default(),
             rounds: Rounds::default(),
             startup: settings.parts.startup.then(Startup::new),
+            source: Source::default(),
             search: Search::default(),
             hindsight: Hindsight::default(),
             share: Share::default(),
@@ -362,6 +367,7 @@ impl Joint {
     fn decide(&mut self, sample: &Sample, won: bool, gain: f64) -> Option<Change> {
         let was_other = self.search.duel()?.1.is_other();
         let found = self.search.conclude(sample.at, self.size.ln(), won, gain)?;
+        self.source.compared();
         if won {
             self.hindsight.forget();
             self.concurrency = found.other.concurrency;
@@ -467,19 +473,23 @@ impl Joint {
         // What concurrency does shows only where every slot is busy.
         let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
         let due = busy && !self.share.is_on() && self.search.is_due(sample.at);
+        let due = due && self.source.is_ahead(sample.at);
         let asked = if due { self.question(sample) } else { None };
         asked.or_else(|| self.follow(sample))
     }
 
     /// A batch that was not full: the source is slow, so this is no time to compare.
     fn not_full(&mut self, sample: &Sample) -> Option<Change> {
+        let asked = self.search.duel().is_some();
+        self.source.not_full(sample.at, asked);
         if let Some(startup) = &mut self.startup {
             let end = startup.not_full(self.concurrency)?;
             return self.started(sample, end);
         }
-        if !self.search.interrupt(sample.at) {
+        if !asked {
             return None;
         }
+        self.search.give_up(sample.at);
         self.ask(true, words::NOT_FULL)
     }
 
