@@ -145,6 +145,11 @@ impl Search {
         *self = Self { quiet: at, ceiling, looked_at, ..Self::default() };
     }
 
+    /// What was found of sizes was somebody else's doing: batches of any size wait when others come.
+    pub(super) const fn forget_sizes(&mut self) {
+        (self.ceiling, self.looked_at) = (None, f64::NEG_INFINITY);
+    }
+
     /// What twice and half as many in flight have just brought, as logarithms, where they were tried:
     /// what is known is not asked for a while.
     pub(super) fn told(
