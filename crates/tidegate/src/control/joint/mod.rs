@@ -8,6 +8,8 @@
 //! | `size` | how large may a batch be, so that it takes what is allowed? |
 //! | `margin` | how far below the target is what is allowed? |
 //! | `rounds` | has the backend changed, or was it one stall? |
+//! | `doubt` | do smaller batches tell that at once? |
+//! | `source` | is the source ahead for long enough that a comparison does no harm? |
 //! | `search` | would another concurrency, or a smaller size, deliver more? |
 //! | `hindsight` | were smaller batches faster on the way? |
 //! | `duel`, `arm`, `pairs` | is one plan better than another? |
@@ -26,6 +28,7 @@
 
 mod arm;
 mod bound;
+mod doubt;
 mod duel;
 mod floor;
 mod hindsight;
@@ -36,6 +39,7 @@ mod rounds;
 mod search;
 mod share;
 mod size;
+mod source;
 mod startup;
 mod words;
 
@@ -46,14 +50,16 @@ use super::{Controller, Learnt, waited_for_lock};
 use crate::error::{SettingError, within};
 use crate::{Bounds, Change, Feedback, Moment, Outcome, Plan, Sample};
 use bound::SizeBound;
+use doubt::{Doubt, Verdict};
 use duel::{Point, Step};
 use floor::Floor;
 use hindsight::Hindsight;
-use margin::Margin;
+use margin::{Margin, NOISY};
 use rounds::{Rounds, Said};
 use search::{Axis, Room, Search};
 use share::{Share, Turn};
 use size::Size;
+use source::Source;
 use startup::{Answer, End, Next, Startup};
 
 pub use objective::{Objective, Weights};
@@ -125,7 +131,9 @@ pub struct Joint {
     margin: Margin,
     bound: SizeBound,
     rounds: Rounds,
+    doubt: Doubt,
     startup: Option<Startup>,
+    source: Source,
     search: Search,
     hindsight: Hindsight,
     share: Share,
@@ -179,7 +187,9 @@ impl Joint {
             margin,
             bound: SizeBound::default(),
             rounds: Rounds::default(),
+            doubt: Doubt::default(),
             startup: settings.parts.startup.then(Startup::new),
+            source: Source::default(),
             search: Search::default(),
             hindsight: Hindsight::default(),
             share: Share::default(),
@@ -299,25 +309,69 @@ impl Joint {
                 None
             }
             // However many rounds it lasts, it is one miss to the margin.
-            Said::Slow => {
+            Said::Slow(median) => {
                 self.margin.unlearn_but_one(self.taught);
-                None
+                self.suspect(sample, median)
             }
             Said::Changed(by) => {
                 if let Some(change) = self.slow_in_duel(sample) {
-                    return Some(change);
+                    return self.suspect(sample, by).or(Some(change));
                 }
                 let by = by.max(-1.4);
-                self.margin.unlearn(self.taught);
                 self.size.jump(by);
-                self.hindsight.forget();
-                let wait = self.settings.target.max(Duration::from_millis(250)) * 4;
-                self.search.restart(sample.at + wait);
-                self.rounds.restart(sample.at);
+                self.changed(sample);
                 let said = words::jumped(sample, by, std::mem::take(&mut self.timeouts));
                 self.ask(true, said)
             }
         }
+    }
+
+    /// A round was far too slow: smaller batches tell whether that was a stall.
+    fn suspect(&mut self, sample: &Sample, median: f64) -> Option<Change> {
+        let duel = self.search.duel();
+        // Whether smaller batches are faster may be what is being asked.
+        let asked = duel.is_some_and(|(axis, _)| matches!(axis, Axis::Smaller | Axis::Larger));
+        if asked || self.margin.spread() > NOISY {
+            return None;
+        }
+        let disturbed = duel.is_some();
+        let by = self.doubt.raise(sample.at, median, self.size.ln())?;
+        if disturbed {
+            self.search.give_up(sample.at + Duration::from_secs(2));
+        }
+        self.size.jump(by);
+        self.ask(true, words::suspected(sample, by))
+    }
+
+    /// A batch that was cut on probation was answered.
+    fn on_probation(&mut self, sample: &Sample, answer: &Answered) -> Option<Change> {
+        if self.skip > 0.0 {
+            self.skip -= 1.0;
+            return None;
+        }
+        let implied = answer.ln_sent + answer.room;
+        let verdict = self.doubt.push(sample.at, implied, self.concurrency)?;
+        self.rounds.restart(sample.at);
+        match verdict {
+            Verdict::Stall(ln_size) => {
+                self.size.jump(ln_size - self.size.ln());
+                self.ask(true, words::was_a_stall(self.whole(ln_size)))
+            }
+            Verdict::Slow(to, from) => {
+                self.size.jump(to - self.size.ln());
+                self.changed(sample);
+                self.ask(true, words::is_slow(sample, to - from))
+            }
+        }
+    }
+
+    /// The backend is another.
+    fn changed(&mut self, sample: &Sample) {
+        self.margin.unlearn(self.taught);
+        self.hindsight.forget();
+        let wait = self.settings.target.max(Duration::from_millis(250)) * 4;
+        self.search.restart(sample.at + wait);
+        self.rounds.restart(sample.at);
     }
 
     /// Slow rounds while an arm was tried are that arm's, where they may be.
@@ -362,6 +416,7 @@ impl Joint {
     fn decide(&mut self, sample: &Sample, won: bool, gain: f64) -> Option<Change> {
         let was_other = self.search.duel()?.1.is_other();
         let found = self.search.conclude(sample.at, self.size.ln(), won, gain)?;
+        self.source.compared();
         if won {
             self.hindsight.forget();
             self.concurrency = found.other.concurrency;
@@ -453,6 +508,9 @@ impl Joint {
             self.size.set(floor);
             return self.ask(true, words::floor(sample, self.settings.target, self.ln_least()));
         }
+        if self.doubt.is_raised() {
+            return self.on_probation(sample, &answer);
+        }
         if let Some(change) = self.watch(sample, answer.room) {
             return Some(change);
         }
@@ -467,19 +525,27 @@ impl Joint {
         // What concurrency does shows only where every slot is busy.
         let busy = f64::from(sample.sent.in_flight) >= self.concurrency.floor();
         let due = busy && !self.share.is_on() && self.search.is_due(sample.at);
+        let due = due && self.source.is_ahead(sample.at);
         let asked = if due { self.question(sample) } else { None };
         asked.or_else(|| self.follow(sample))
     }
 
     /// A batch that was not full: the source is slow, so this is no time to compare.
     fn not_full(&mut self, sample: &Sample) -> Option<Change> {
+        let asked = self.search.duel().is_some();
+        self.source.not_full(sample.at, asked);
+        if let Some(ln_size) = self.doubt.give_up() {
+            self.size.jump(ln_size - self.size.ln());
+            return self.ask(true, words::NOT_FULL_IN_DOUBT);
+        }
         if let Some(startup) = &mut self.startup {
             let end = startup.not_full(self.concurrency)?;
             return self.started(sample, end);
         }
-        if !self.search.interrupt(sample.at) {
+        if !asked {
             return None;
         }
+        self.search.give_up(sample.at);
         self.ask(true, words::NOT_FULL)
     }
 
@@ -556,8 +622,12 @@ impl Controller for Joint {
         if !self.settings.parts.share {
             return None;
         }
+        let alone = !self.share.is_on();
         let turn = self.share.hear(now, feedback.queue_depth?, self.concurrency)?;
         self.search.give_up(now);
+        if alone {
+            self.search.forget_sizes();
+        }
         self.startup = None;
         match turn {
             Turn::Take(to) => {
@@ -578,6 +648,9 @@ impl Controller for Joint {
     }
 
     fn resumed(&mut self, now: Moment) -> Option<Change> {
+        if let Some(ln_size) = self.doubt.give_up() {
+            self.size.jump(ln_size - self.size.ln());
+        }
         self.search.give_up(now + Duration::from_millis(500));
         self.rounds.restart(now);
         if let Some(startup) = &mut self.startup {

@@ -26,8 +26,8 @@ pub(super) enum Said {
     Nothing,
     /// It was as usual.
     Usual,
-    /// It was slow, the first one: maybe a stall.
-    Slow,
+    /// It was slow, the first one: maybe a stall; its median.
+    Slow(f64),
     /// The backend has changed: the size that its median implies is so far from the one in force.
     Changed(f64),
 }
@@ -63,9 +63,9 @@ impl Rounds {
         self.slow = if median < -usual.max(SLOW) { self.slow + 1 } else { 0 };
         match self.slow {
             0 => Said::Usual,
-            1 => Said::Slow,
+            1 => Said::Slow(median),
             // Where latencies differ much, a stall may last two.
-            2 if spread > NOISY => Said::Slow,
+            2 if spread > NOISY => Said::Slow(median),
             _ => {
                 self.slow = 0;
                 Said::Changed(median)
@@ -109,12 +109,12 @@ mod tests {
     fn one_slow_round_is_a_stall_and_two_are_a_change() {
         let mut rounds = Rounds::default();
         assert_eq!(play(&mut rounds, 0, 0.1), Said::Usual);
-        assert_eq!(play(&mut rounds, 100, -1.0), Said::Slow);
+        assert_eq!(play(&mut rounds, 100, -1.0), Said::Slow(-1.0));
         assert_eq!(play(&mut rounds, 200, 0.0), Said::Usual);
-        assert_eq!(play(&mut rounds, 300, -1.0), Said::Slow);
+        assert_eq!(play(&mut rounds, 300, -1.0), Said::Slow(-1.0));
         // All that were in flight when the first was over are still the same stall.
         assert_eq!(play(&mut rounds, 310, -1.0), Said::Nothing);
         assert_eq!(play(&mut rounds, 400, -1.2), Said::Changed(-1.2));
-        assert_eq!(play(&mut rounds, 500, -1.2), Said::Slow);
+        assert_eq!(play(&mut rounds, 500, -1.2), Said::Slow(-1.2));
     }
 }

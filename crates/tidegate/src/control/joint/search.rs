@@ -48,8 +48,6 @@ pub(super) struct Search {
     ceiling: Option<f64>,
     /// Logarithm of the largest size that was held against a smaller one.
     looked_at: f64,
-    /// So many seconds every batch must have been full before anything is asked.
-    patience: f64,
 }
 
 /// What may be tried.
@@ -114,7 +112,6 @@ impl Default for Search {
             steps: [COARSE, HALF],
             ceiling: None,
             looked_at: f64::NEG_INFINITY,
-            patience: 0.5,
         }
     }
 }
@@ -142,21 +139,15 @@ impl Search {
         self.quiet = self.quiet.max(until);
     }
 
-    /// The source is slow. What is being asked is given up, and each time that happens it is asked
-    /// later; returns whether something was.
-    pub(super) fn interrupt(&mut self, now: Moment) -> bool {
-        let asked = self.duel.is_some();
-        if asked {
-            self.patience = (2.0 * self.patience).min(LONG);
-        }
-        self.give_up(now + Duration::from_secs_f64(self.patience));
-        asked
-    }
-
     /// The backend has changed: every question is open again, from `at` on.
     pub(super) fn restart(&mut self, at: Moment) {
         let (ceiling, looked_at) = (self.ceiling, self.looked_at);
         *self = Self { quiet: at, ceiling, looked_at, ..Self::default() };
+    }
+
+    /// What was found of sizes was somebody else's doing: batches of any size wait when others come.
+    pub(super) const fn forget_sizes(&mut self) {
+        (self.ceiling, self.looked_at) = (None, f64::NEG_INFINITY);
     }
 
     /// What twice and half as many in flight have just brought, as logarithms, where they were tried:
@@ -288,7 +279,6 @@ impl Search {
         gain: f64,
     ) -> Option<Found> {
         let (axis, duel) = self.duel.take()?;
-        self.patience = 0.5;
         let (base, other) = (duel.point(ln_size, false), duel.point(ln_size, true));
         let found = Found { axis, won, gain, base, other };
         match axis {

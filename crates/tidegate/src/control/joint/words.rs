@@ -93,6 +93,25 @@ pub(super) fn jumped(sample: &Sample, by: f64, timeouts: u32) -> Text {
     format!("{verb} × {factor:.2}: two rounds in a row were {speed}, the last took {took}").into()
 }
 
+pub(super) fn suspected(sample: &Sample, by: f64) -> Text {
+    let (factor, took) = (by.exp(), sample.latency);
+    format!("cut × {factor:.2} on probation: a round took {took:.1?}, and smaller batches tell why")
+        .into()
+}
+
+pub(super) fn was_a_stall(size: u32) -> Text {
+    format!("back to {size} items: it was a stall, smaller batches took no longer than usual")
+        .into()
+}
+
+pub(super) fn is_slow(sample: &Sample, by: f64) -> Text {
+    let (factor, took) = (by.exp(), sample.latency);
+    format!("cut × {factor:.2}: smaller batches were slow as well, the last took {took:.1?}").into()
+}
+
+pub(super) const NOT_FULL_IN_DOUBT: &str =
+    "goes back to the size before: batches are not full, so smaller ones would tell nothing";
+
 pub(super) fn asked(axis: Axis, base: &Point, other: &Point) -> Text {
     let (c, size) = (other.concurrency, size(other.ln_size));
     match axis {
