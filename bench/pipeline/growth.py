@@ -11,7 +11,7 @@ import time
 from . import parts
 
 CONNECTIONS = (1, 2, 8, 64, 512)
-SIZES = (200, 1_000, 10_000, 100_000)
+SIZES = (100, 1_000, 10_000, 100_000)
 BACKLOGS = (0, 1_000_000, 10_000_000)
 LANES = (1, 4, 16)
 # Connections over which the lanes are fed, and bytes that each size of event sends.

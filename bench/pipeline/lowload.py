@@ -92,7 +92,7 @@ def watch(file, seen, stop):
 def of_postgres(binaries, args):
     with parts.directory(args) as place, parts.postgres(
         binaries, "track_commit_timestamp=on"
-    ) as url:
+    ) as (_, url):
         sink = f"{{ type: postgres, url: '{url}' }}"
         with parts.gate(binaries, place, "fsync", sink) as gate:
             summary = offer(binaries, gate)

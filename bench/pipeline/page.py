@@ -2,40 +2,15 @@
 
 import statistics
 
-from . import growth, lowload, peers, throughput
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
-def summarize(rounds):
-    """Medians over the rounds, and the ratio of each case to what it is held against."""
-    cases = {}
-    for case in throughput.CASES:
-        runs = [one[case] for one in rounds if case in one]
-        if not runs:
-            continue
-        names = set.intersection(*(set(run) for run in runs))
-        figures = {name: spread([run[name] for run in runs]) for name in sorted(names)}
-        other, which = throughput.OF.get(case), "delivered_per_second"
-        if other in ("floor", "parse", "disk"):
-            which = "acknowledged_per_second"
-        ratios = [
-            one[case][which] / one[other].get(which, one[other].get("delivered_per_second"))
-            for one in rounds
-            if case in one and other in one
-        ]
-        if ratios:
-            figures["ratio"] = spread(ratios)
-        cases[case] = figures
-    return cases
+from . import aims, growth, lowload, parts, peers, summary, throughput
 
 
 def cell(figures, name, scale=1.0, digits=2):
     if name not in figures:
         return "–"
     low, mid, high = (figures[name][at] * scale for at in ("min", "median", "max"))
+    if low == high:
+        return f"{mid:,.{digits}f}"
     return f"{mid:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
 
 
@@ -52,9 +27,9 @@ def plain(figures, columns):
 
 def of_throughput(result):
     section = result["throughput"]
-    cases = summarize(section["rounds"])
+    cases = summary.of_rounds(section["rounds"])
     head = ["case", "acknowledged k/s", "delivered k/s", "of its ceiling", "CPU s per million",
-            "peak RSS MB", "client p50 ms", "p99 ms"]
+            "the backend's", "peak RSS MB", "client p50 ms", "p99 ms"]
     rows = []
     for case, figures in cases.items():
         of = throughput.OF.get(case)
@@ -65,19 +40,20 @@ def of_throughput(result):
             cell(figures, "delivered_per_second", 1e-3, 0),
             ratio,
             cell(figures, "cpu_seconds_per_million"),
+            cell(figures, "backend_cpu_seconds_per_million"),
             cell(figures, "peak_rss_mb", 1, 0),
             cell(figures, "p50_ms"),
             cell(figures, "p99_ms"),
         ])
     loads = [figures["load_cpu_seconds_per_million"]["median"] for figures in cases.values()
              if "load_cpu_seconds_per_million" in figures]
-    settings = section["settings"]
+    settings = result["measured"]["throughput"]
     return [
         "## The whole way",
         "",
         f"{settings['events']:,} events of about 266 B, {settings['batch']} a request, "
-        f"{settings['connections']} connections; {len(section['rounds'])} interleaved rounds: "
-        "median (range). The load generator shares the machine and took "
+        f"{settings['connections']} connections; {told_rounds(section['rounds'])}. "
+        "The load generator shares the machine and took "
         f"{statistics.median(loads):.2f} CPU s per million beside it.",
         "",
         *table(head, rows),
@@ -85,11 +61,19 @@ def of_throughput(result):
         *sinks_alone(cases),
         "*acknowledged* counts a 2xx: with `fsync` after the events are synced. *delivered* is over "
         "the time until the sink has all of them. CPU and memory are the server's alone, the sink "
-        "included but not a database server, until everything is delivered. The loops by hand have "
-        "the machine to themselves: no load generator, no parsing, no journal; the pipeline shares "
-        "its two cores with the load generator and the database.",
+        "included, until everything is delivered; beside it stands the CPU of the backend, where that "
+        "is another process. The loops by hand have the machine to themselves: no load generator, no "
+        "parsing, no journal; the pipeline shares its cores with the load generator and the database. "
+        f"PostgreSQL runs with {', '.join(f'`{one}`' for one in parts.POSTGRES)} beside the loop and "
+        "behind the pipeline, and syncs every commit; two connections, 5,000 rows a transaction.",
         "",
     ]
+
+
+def told_rounds(rounds):
+    if len(rounds) == 1:
+        return "one round"
+    return f"{len(rounds)} interleaved rounds: median (range)"
 
 
 def sinks_alone(cases):
@@ -102,14 +86,16 @@ def sinks_alone(cases):
 
 
 def of_sustained(result):
-    section = result["sustained"]
-    rows = [[name, *plain(figures, (
+    cases = result["sustained"]["cases"]
+    ratios = summary.figures(result)["sustained"]
+    rows = [[f"{throughput.CASES[name]} (`{name}`)", f"{figures['events'] / 1e6:g} M", *plain(
+        {**figures, **ratios[name]}, (
         ("acknowledged_per_second", 1e-3, 0), ("delivered_per_second", 1e-3, 0),
-        ("cpu_seconds_per_million", 1, 2), ("peak_rss_mb", 1, 0), ("p99_ms", 1, 2)))]
-        for name, figures in section["cases"].items()]
+        ("ratio", 1, 2), ("cpu_seconds_per_million", 1, 2), ("peak_rss_mb", 1, 0),
+        ("p99_ms", 1, 2)))] for name, figures in cases.items()]
     return ["## Sustained", "", "One run each, of so many events that files are used again.", "",
-            *table(["case", "acknowledged k/s", "delivered k/s", "CPU s per million", "peak RSS MB",
-                    "p99 ms"], rows), ""]
+            *table(["case", "events", "acknowledged k/s", "delivered k/s", "of its ceiling",
+                    "CPU s per million", "peak RSS MB", "p99 ms"], rows), ""]
 
 
 def of_requests(result):
@@ -151,7 +137,7 @@ def of_peers(result):
     text = " ".join(peers.__doc__.split())
     if "missing" in figures:
         return ["## A peer", "", text, "", f"Not measured here: {figures['missing']}.", ""]
-    rows = [[f"rsyslog → file, {kind}", *plain(figures[kind], (("delivered_per_second", 1e-3, 0),
+    rows = [[f"rsyslog → file, {kind}", *plain(figures[kind], (("delivered_per_second", 1e-3, 1),
              ("cpu_seconds_per_million", 1, 2), ("peak_rss_mb", 1, 0)))]
             for kind in ("memory", "disk")]
     return ["## A peer", "", f"{text} {figures['version']}", "",
@@ -187,6 +173,21 @@ def of_growth(result):
     return lines
 
 
+def of_aims(result):
+    if not (rows := list(aims.rows(result))):
+        return []
+    return ["## Aims", "", " ".join(aims.__doc__.split()), "",
+            *table(["what", "aim", "reached", "met"], rows), ""]
+
+
+def measured(result):
+    """When which part was measured, and of which commit."""
+    times = {}
+    for part, told in result.get("measured", {}).items():
+        times.setdefault(told["commit"], []).append(f"{part} {told['at']}")
+    return [f"Commit {commit}: {', '.join(parts)}." for commit, parts in times.items()]
+
+
 SECTIONS = {
     "throughput": of_throughput,
     "sustained": of_sustained,
@@ -204,10 +205,15 @@ def render(result, remarks):
     lines = [
         "# What the pipeline does on one machine",
         "",
-        "Written by `bench/run`; what is said by hand stands in `bench/REMARKS.md`.",
+        "Written by `bench/run`; what is said by hand stands in `bench/REMARKS.md`. How controllers do "
+        "on real backends, a sink that becomes slow, and one that is capped are measured in "
+        "[backends](backends/RESULTS.md), the library in [LIBRARY.md](LIBRARY.md); that nothing is "
+        "lost or stored twice is what `make kills` and `make chaos` show.",
         "",
         f"{result['machine']}. {'; '.join(result['versions'])}.",
+        *measured(result),
         "",
+        *of_aims(result),
     ]
     for name, section in SECTIONS.items():
         if name not in result:

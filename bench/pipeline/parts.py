@@ -20,6 +20,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TICK = os.sysconf("SC_CLK_TCK")
 PATIENCE = 300
+# As in the loop by hand: `postgres_rate`.
+POSTGRES = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 BUILT = (
@@ -96,12 +98,27 @@ def ended(process):
         process.wait()
 
 
+def family_cpu_seconds(process):
+    """That of a process and of all below it, those included that have ended."""
+    parents, used = {}, {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            one = int(stat.parent.name)
+            parents[one], used[one] = int(fields[1]), sum(map(int, fields[11:15]))
+    family = {process.pid}
+    while more := {one for one, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(used.get(one, 0) for one in family) / TICK
+
+
 @contextlib.contextmanager
 def postgres(binaries, *settings):
-    """A PostgreSQL of its own; gives its URL."""
+    """A PostgreSQL of its own; gives the process above it and its URL."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    settings = (*POSTGRES, *settings)
     with ended(subprocess.Popen([binaries["postgres"], *settings], **pipes)) as server:
-        yield server.stdout.readline().strip()
+        yield server, server.stdout.readline().strip()
 
 
 @contextlib.contextmanager
@@ -117,9 +134,10 @@ def counter(binaries, *options, port=None):
 class Gate:
     """A running `tidegate serve`."""
 
-    def __init__(self, process, port):
+    def __init__(self, process, port, otlp):
         self.process, self.port = process, port
         self.url = f"http://127.0.0.1:{port}/v1/events"
+        self.otlp = {name: f"http://127.0.0.1:{port}" for name, port in otlp.items()}
 
     def figures(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/metrics") as answer:
@@ -131,24 +149,25 @@ class Gate:
         while time.monotonic() < deadline:
             if sum(lane["delivered"] for lane in self.figures()["lanes"]) >= events:
                 return
-            time.sleep(0.02)
+            time.sleep(0.005)
         sys.exit("events were not delivered in time")
 
 
 @contextlib.contextmanager
 def gate(binaries, place, durability, sink, more=""):
     """`tidegate serve` with one sink, its data in `place`."""
-    port = free_port()
+    port, otlp = free_port(), {name: free_port() for name in ("grpc", "http")}
     file = place / "config.yaml"
+    listen = ", ".join(f"{name}: '127.0.0.1:{port}'" for name, port in otlp.items())
     file.write_text(
         f"journal: {{ durability: {durability} }}\nsinks: {{ sink: {sink} }}\n{more}\n"
-        "log: { level: error }\n"
+        f"otlp: {{ {listen} }}\nlog: {{ level: error }}\n"
     )
     command = [binaries["tidegate"], "serve", "--config", file, "--data-dir", place / "data"]
     command += ["--listen", f"127.0.0.1:{port}"]
     with ended(subprocess.Popen(command, stdin=subprocess.DEVNULL, **QUIET)) as process:
         wait_for_port(port, process)
-        yield Gate(process, port)
+        yield Gate(process, port, otlp)
 
 
 def load_command(binaries, url, events, connections, batch, *more):

@@ -1,7 +1,8 @@
 //! How fast is the PostgreSQL sink against binary COPY written by hand?
 //!
 //! ```text
-//! cargo run --release -p tidegate-sinks --example postgres_rate -- [ROWS] [ROUNDS] [CONNECTIONS]
+//! cargo run --release -p tidegate-sinks --example postgres_rate -- [ROWS] [ROUNDS] [CONNECTIONS] \
+//!     [plain]
 //! ```
 //!
 //! Both write the same events of about 266 encoded bytes into the same table, 5,000 a transaction,
@@ -9,6 +10,9 @@
 //! fields it has at hand into one buffer a batch; the sink gets encoded rows, keeps its record of
 //! ranges and checks its fence. They take turns, so that what else the machine does meets both;
 //! the ratio is of the medians.
+//!
+//! With `plain` the loop alone is measured, into a table of text columns without an index: what the
+//! database can take at most, and so what the types, the `jsonb` and the key of the table cost.
 
 use std::error::Error;
 use std::pin::pin;
@@ -30,6 +34,8 @@ const ATTRIBUTES: &str = r#"{"user":"u-123456","method":"GET","status":200,"dura
 const BODY: &str = "GET /api/v1/orders/1234567 answered 200 in 12 ms for customer 99887766";
 const TRACE: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
 const SPAN: u64 = 0x00f0_67aa_0ba9_02b7;
+/// Of the table that is plain.
+const TEXT_COLUMNS: i16 = 6;
 const START: i64 = 1_763_600_000_000_000_000;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -45,6 +51,9 @@ async fn main() -> Result<(), Failure> {
         .with("max_wal_size", "8GB")
         .with("checkpoint_timeout", "30min");
     let server = Postgres::start(settings)?;
+    if arguments.next().as_deref() == Some("plain") {
+        return plain(&server, rows, rounds, connections).await;
+    }
     let (mut by_hand, mut by_sink) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         for turn in 0..2 {
@@ -71,6 +80,26 @@ async fn main() -> Result<(), Failure> {
     say(&format!(
         "{connections} connections: loop {by_hand:.0}, sink {by_sink:.0} rows/s, ratio {ratio:.2}"
     ));
+    Ok(())
+}
+
+/// Tells the rows a second of a loop into text columns.
+async fn plain(
+    server: &Postgres,
+    rows: u64,
+    rounds: usize,
+    connections: u32,
+) -> Result<(), Failure> {
+    for round in 0..rounds {
+        let columns =
+            (1..=TEXT_COLUMNS).map(|number| format!("c{number} text")).collect::<Vec<_>>();
+        let table = format!("CREATE TABLE plain ({})", columns.join(", "));
+        server.psql("postgres", &table)?;
+        let rate = copied(server, "plain", plain_row, rows, connections).await?;
+        server.psql("postgres", "DROP TABLE plain")?;
+        server.psql("postgres", "CHECKPOINT")?;
+        say(&format!("round {round}: loop {rate:.0} rows/s"));
+    }
     Ok(())
 }
 
@@ -134,6 +163,19 @@ async fn loop_by_hand(
 ) -> Result<f64, Failure> {
     // The sink makes the table, so that it is the same.
     opened(server, schema, 1).await?.close().await;
+    copied(server, &format!("{schema}.events"), row, rows, connections).await
+}
+
+/// Writes one row at a position and a time.
+type Encode = fn(i64, i64, &mut Vec<u8>);
+
+async fn copied(
+    server: &Postgres,
+    table: &str,
+    encode: Encode,
+    rows: u64,
+    connections: u32,
+) -> Result<f64, Failure> {
     let next = Arc::new(AtomicU64::new(0));
     let mut clients = Vec::new();
     for _ in 0..connections {
@@ -144,9 +186,9 @@ async fn loop_by_hand(
     let started = now();
     let mut loops = JoinSet::new();
     for client in clients {
-        let copy = format!("COPY {schema}.events FROM STDIN (FORMAT binary)");
+        let copy = format!("COPY {table} FROM STDIN (FORMAT binary)");
         let next = Arc::clone(&next);
-        loops.spawn(async move { copy_loop(&client, &copy, &next, rows).await });
+        loops.spawn(async move { copy_loop(&client, &copy, encode, &next, rows).await });
     }
     while let Some(ended) = loops.join_next().await {
         ended??;
@@ -157,6 +199,7 @@ async fn loop_by_hand(
 async fn copy_loop(
     client: &Client,
     copy: &str,
+    encode: Encode,
     next: &AtomicU64,
     rows: u64,
 ) -> Result<(), Failure> {
@@ -171,7 +214,7 @@ async fn copy_loop(
         let mut buffer = Vec::with_capacity(2 << 20);
         buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
         for offset in 0..i64::from(BATCH) {
-            row(i64::try_from(first)? + offset, START + offset, &mut buffer);
+            encode(i64::try_from(first)? + offset, START + offset, &mut buffer);
         }
         buffer.extend_from_slice(&(-1_i16).to_be_bytes());
         let sink: CopyInSink<Bytes> = client.copy_in(&copy).await?;
@@ -202,6 +245,15 @@ fn row(position: i64, at: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(ATTRIBUTES.as_bytes());
     field(&TRACE.to_be_bytes(), out);
     field(&SPAN.to_be_bytes(), out);
+}
+
+/// The fields that are text anyway, the attributes among them, and nothing else: the lower bound.
+fn plain_row(_position: i64, at: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(&TEXT_COLUMNS.to_be_bytes());
+    for text in ["INFO", "checkout", "write", BODY, ATTRIBUTES] {
+        field(text.as_bytes(), out);
+    }
+    field(format!("{at}").as_bytes(), out);
 }
 
 fn field(value: &[u8], out: &mut Vec<u8>) {
