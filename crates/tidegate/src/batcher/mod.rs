@@ -40,6 +40,8 @@ mod sync;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_alone;
+#[cfg(test)]
 mod tests_keyed;
 #[cfg(test)]
 mod tests_recovery;
