@@ -51,6 +51,8 @@ mod batcher {
     mod line;
     #[path = "../../../tidegate/src/batcher/local.rs"]
     mod local;
+    #[path = "../../../tidegate/src/batcher/lone.rs"]
+    mod lone;
     #[path = "../../../tidegate/src/batcher/observe/mod.rs"]
     mod observe;
     #[path = "../../../tidegate/src/batcher/piece.rs"]
@@ -63,6 +65,8 @@ mod batcher {
     mod room;
     #[path = "../../../tidegate/src/batcher/round.rs"]
     mod round;
+    #[path = "../../../tidegate/src/batcher/seat.rs"]
+    mod seat;
     #[path = "../../../tidegate/src/batcher/stash.rs"]
     mod stash;
     #[path = "../../../tidegate/src/batcher/stats.rs"]

@@ -170,6 +170,46 @@ fn a_round_that_is_used_again_mixes_nobody_up() {
     });
 }
 
+/// A lone submitter polls the driver itself, while others do too, come the usual way, leave, or
+/// close: each item is handled once, and its submitter has the answer to its own.
+#[test]
+fn a_submitter_that_drives_harms_nobody() {
+    every_schedule(|| {
+        let settings = Settings { alone: true, ..Settings::default() };
+        let (batcher, driver, ends) = doubling(&settings);
+        let threads: Vec<_> = (0..3u64)
+            .map(|producer| {
+                let batcher = batcher.clone();
+                thread::spawn(move || {
+                    let mut taken = Vec::new();
+                    for n in 0..3 {
+                        let item = producer * 10 + n;
+                        match (producer, n) {
+                            (1, 1) => batcher.add(item).unwrap(),
+                            (2, 1) => {
+                                let mut submit = pin!(batcher.submit(item));
+                                let waker =
+                                    Waker::from(std::sync::Arc::new(Count(AtomicUsize::new(0))));
+                                let polled = submit.as_mut().poll(&mut Context::from_waker(&waker));
+                                assert!(matches!(polled, Poll::Pending | Poll::Ready(Ok(42))));
+                                // Leaves.
+                            }
+                            _ => assert_eq!(block_on(batcher.submit(item)), Ok(item * 2)),
+                        }
+                        taken.push(item);
+                    }
+                    taken
+                })
+            })
+            .collect();
+        let taken: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        drop(batcher);
+        driver.join().unwrap();
+        ends.each_once();
+        assert!(taken.iter().all(|item| ends.of(*item) == (1, 0) || *item == 21));
+    });
+}
+
 /// Close: whoever is told that an item was taken sees it end once, whenever the batcher closes; who
 /// is told that it was not, never sees it.
 #[test]

@@ -12,12 +12,15 @@ use super::error::AddError;
 use super::flow::{Flow, Next};
 use super::given_up::{GivenUp, Hook};
 use super::local::Local;
+use super::lone::Lone;
 use super::observe::Observer;
 use super::piece::Flight;
 use super::queue::{Entered, Entry, Shared};
 use super::recovery::{Parts, Recovery, Retries};
+use super::seat::{Driven, Seat, Task};
 use super::stats::Stats;
 use super::sync::Arc;
+use super::sync::atomic::Ordering;
 use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 
 /// What a batcher of the model is set up with.
@@ -33,11 +36,20 @@ pub struct Settings {
     pub retries: Option<Retries>,
     /// Whether refused batches are cut.
     pub bisects: bool,
+    /// Whether submitters poll the driver themselves; without a hook.
+    pub alone: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { batch_size: 3, concurrency: 1.0, queue_items: 4, retries: None, bisects: false }
+        Self {
+            batch_size: 3,
+            concurrency: 1.0,
+            queue_items: 4,
+            retries: None,
+            bisects: false,
+            alone: false,
+        }
     }
 }
 
@@ -65,8 +77,11 @@ impl<T: Clone + Send + 'static, O: Send + 'static> Batcher<T, O> {
         let clock = Clock::start();
         let engine = Engine::new(clock.now(), controller, bounds, 4);
         let room = (settings.queue_items, 1 << 20);
-        let hook = Some(Hook::new(hook));
-        let shared = Arc::new(Shared::new(clock, engine, room, hook, Some(<[T]>::to_vec), None));
+        // A lone item never passes a hook by, so there is none where that is to be tried.
+        let hook = (!settings.alone).then(|| Hook::new(hook));
+        let keep: Option<fn(&[T]) -> Vec<T>> = hook.as_ref().map(|_| <[T]>::to_vec as _);
+        let shared = Arc::new(Shared::new(clock, engine, room, hook, keep, None));
+        shared.alone.store(settings.alone, Ordering::Relaxed);
         let parts = Parts { retries: settings.retries, breaker: None, bisects: settings.bisects };
         let recovery = (!parts.is_none()).then(|| Box::new(Recovery::new(parts, 1)));
         let flow = Flow::new(recovery, Observer::new("model"));
@@ -75,8 +90,12 @@ impl<T: Clone + Send + 'static, O: Send + 'static> Batcher<T, O> {
             flow,
             handler: Box::new(handler),
             flying: Vec::new(),
+            rests: false,
         };
-        let thread = shuttle::thread::spawn(move || shuttle::future::block_on(driver));
+        let seat = Arc::new(Seat::new(driver));
+        let _ = shared.seat.set(Arc::clone(&seat) as _);
+        let task = Task::new(seat);
+        let thread = shuttle::thread::spawn(move || shuttle::future::block_on(task));
         (Self { shared }, thread)
     }
 
@@ -137,6 +156,8 @@ struct Driver<T: Send + 'static, O: Send + 'static> {
     flow: Flow<T, O>,
     handler: Handler<T, O>,
     flying: Vec<Box<Flight<T, O>>>,
+    /// Whether it waits for an edge.
+    rests: bool,
 }
 
 impl<T: Send + 'static, O: Send + 'static> Driver<T, O> {
@@ -152,26 +173,61 @@ impl<T: Send + 'static, O: Send + 'static> Driver<T, O> {
 
 impl<T: Send + 'static, O: Send + 'static> Unpin for Driver<T, O> {}
 
+impl<T: Send + 'static, O: Send + 'static> Driven<T, O> for Driver<T, O> {
+    fn lone(&mut self, entry: Entry<T>, cx: &mut Context<'_>) -> (Lone<T, O>, Poll<()>) {
+        if !self.rests {
+            return (Lone::Refused(entry), Poll::Pending);
+        }
+        let mut flight = match self.flow.leave_alone(&self.shared, entry) {
+            Ok(flight) => flight,
+            Err(entry) => return (Lone::Refused(entry), Poll::Pending),
+        };
+        if shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5) {
+            let items = std::mem::take(&mut flight.items);
+            let answer = catch_unwind(AssertUnwindSafe(|| (self.handler)(&items)));
+            let answer = answer.unwrap_or_else(|payload| Answer::panicked(&*payload));
+            let (result, more) = self.flow.answered_alone(&self.shared, flight, answer);
+            let polled = if more { Pin::new(self).poll(cx) } else { Poll::Pending };
+            return (Lone::Answered(result), polled);
+        }
+        let place = self.flow.wait_alone(&self.shared, &mut flight);
+        self.flow.in_task(flight.piece.first, None);
+        self.flying.push(flight);
+        (Lone::Inside(place), Pin::new(self).poll(cx))
+    }
+}
+
 impl<T: Send + 'static, O: Send + 'static> Future for Driver<T, O> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
         let _ = this.shared.driver.set(cx.waker().clone());
+        this.rests = false;
+        let mut gathers = false;
         loop {
-            match this.flow.step(&this.shared) {
+            match this.flow.step(&this.shared, gathers) {
                 Next::Send(flight) => {
                     let first = flight.piece.first;
                     this.flying.push(flight);
                     if shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5) {
                         this.answer(this.flying.len() - 1, true);
+                        gathers =
+                            shuttle::rand::Rng::gen_bool(&mut shuttle::rand::thread_rng(), 0.5);
                     } else {
                         this.flow.in_task(first, None);
                     }
                 }
                 Next::Wait(_) if !this.flying.is_empty() => this.answer(0, false),
                 Next::Wait(Some(until)) => this.shared.clock.jump(until),
-                Next::Wait(None) => return Poll::Pending,
+                Next::Wait(None) => {
+                    this.rests = true;
+                    return Poll::Pending;
+                }
+                Next::Gather => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Next::End => return Poll::Ready(()),
             }
         }

@@ -12,6 +12,7 @@ use super::keyed::Common;
 use super::observe::Observer;
 use super::queue::Shared;
 use super::recovery::{Parts, Recovery, Retries};
+use super::seat::{Seat, Task};
 use super::{Batcher, Handler};
 use crate::breaker::{self, Breaker};
 use crate::error::{SettingError, within};
@@ -361,7 +362,9 @@ impl<T: Send + 'static> Builder<T> {
                 (answer, Some(departed))
             }
         };
-        tokio::spawn(Driver::new(Arc::clone(&shared), flow, call));
+        let seat = Arc::new(Seat::new(Driver::new(Arc::clone(&shared), flow, call)));
+        let _ = shared.seat.set(Arc::clone(&seat) as _);
+        tokio::spawn(Task::new(seat));
         Ok(Batcher { shared })
     }
 }

@@ -7,7 +7,9 @@
 //!
 //! After a wake-up the driver lets the tasks that are ready to run go first, once, where that pays:
 //! those that are about to add an item share the batch, instead of following the first one in a
-//! batch each. With a lone producer it does not pay, and is tried ever more rarely.
+//! batch each. So it does after it has told several submitters their outcomes, who are about to
+//! come back. With a lone producer it does not pay, and is tried ever more rarely; meanwhile a
+//! submitter polls the driver itself (see [`seat`](super::seat)).
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,19 +17,26 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use tokio::runtime::Handle;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Sleep;
 
 use super::answer::Answer;
 use super::batch::Batch;
 use super::flow::{Flow, Next};
+use super::lone::Lone;
 use super::piece::Flight;
-use super::queue::Shared;
+use super::queue::{Entry, Shared};
+use super::seat::Driven;
 use super::sync::Arc;
+use super::sync::atomic::Ordering;
 use crate::{Moment, Outcome};
 
 /// After so many batches the driver lets others run, however much waits.
 const BATCHES_A_POLL: usize = 64;
+
+/// A submitter is alone after so many tries in a row that did not pay.
+const LONE: u32 = 4;
 
 /// At most so many boxes of futures are kept.
 const SLOTS_KEPT: usize = 4;
@@ -51,6 +60,8 @@ pub(super) struct Driver<T, O: 'static, C, F> {
     flights: HashMap<Id, Box<Flight<T, O>>>,
     timer: Option<Pin<Box<Sleep>>>,
     patience: Patience,
+    /// Where the handlers' tasks and the timer live, whoever polls the driver.
+    runtime: Handle,
     state: State,
 }
 
@@ -82,25 +93,38 @@ where
             flights: HashMap::new(),
             timer: None,
             patience: Patience::default(),
+            runtime: Handle::current(),
             state: State::New,
         }
     }
 
-    fn send(&mut self, mut flight: Box<Flight<T, O>>, cx: &mut Context<'_>) {
+    /// Calls the handler. Whether several submitters were answered at once.
+    fn send(&mut self, mut flight: Box<Flight<T, O>>, cx: &mut Context<'_>) -> bool {
+        let mut slot = self.call(&mut flight);
+        let here = flight.here;
+        if here && let Poll::Ready((answer, _)) = poll(&mut slot, cx) {
+            self.keep(slot);
+            flight.answered(answer, true);
+            let several = flight.piece.waiters() > 1;
+            self.flow.answered(flight);
+            return several;
+        }
+        self.spawn(flight, slot, here);
+        false
+    }
+
+    /// The handler's future for these items.
+    fn call(&mut self, flight: &mut Flight<T, O>) -> Slot<F> {
         let batch = Batch::new(std::mem::take(&mut flight.items), &self.shared.spares);
         let mut slot = self.slots.pop().unwrap_or_else(|| Box::pin(None));
         slot.set(Some((self.call)(batch)));
-        let mut took = None;
-        if flight.here {
-            if let Poll::Ready((answer, _)) = poll(&mut slot, cx) {
-                self.keep(slot);
-                flight.answered(answer, true);
-                self.flow.answered(flight);
-                return;
-            }
-            let now = self.shared.clock.now();
-            took = flight.ticket.as_ref().map(|ticket| now.since(ticket.sent().at));
-        }
+        slot
+    }
+
+    /// Goes on with a handler's future in a task, after it was `polled` here or not.
+    fn spawn(&mut self, flight: Box<Flight<T, O>>, mut slot: Slot<F>, polled: bool) {
+        let sent = flight.ticket.as_ref().filter(|_| polled).map(|ticket| ticket.sent().at);
+        let took = sent.map(|sent| self.shared.clock.now().since(sent));
         let first = flight.piece.first;
         let task = self.flying.spawn(async move {
             let reply = std::future::poll_fn(|cx| poll(&mut slot, cx)).await;
@@ -167,6 +191,54 @@ where
         timer.as_mut().poll(cx)
     }
 
+    /// Does what there is to do.
+    fn work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let yielded = std::mem::replace(&mut self.state, State::Works) == State::Yielded;
+        let mut gathers = false;
+        for batch in 0..BATCHES_A_POLL {
+            // Answers come first: they free capacity for what follows.
+            let joined = self.poll_joined(cx);
+            match self.flow.step(&self.shared, gathers && !joined) {
+                Next::Send(flight) => {
+                    let items = flight.items.len();
+                    if (yielded && batch == 0) || items > 1 {
+                        self.learn(items);
+                    }
+                    gathers = self.send(flight, cx);
+                }
+                // Another may be done, and only a poll that found none leaves a waker.
+                Next::Wait(_) if joined => {}
+                Next::Wait(until) => {
+                    if self.rest(until, cx).is_pending() {
+                        self.state = State::Rests;
+                        return Poll::Pending;
+                    }
+                }
+                Next::Gather => {
+                    self.yield_once(cx);
+                    return Poll::Pending;
+                }
+                Next::End => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Goes to the end of the run queue.
+    fn yield_once(&mut self, cx: &Context<'_>) {
+        self.state = State::Yielded;
+        // Not `yield_now`: that comes back only after the runtime has looked for I/O.
+        cx.waker().wake_by_ref();
+    }
+
+    /// So many items were in the batch for which others went first.
+    fn learn(&mut self, items: usize) {
+        self.patience.learn(items);
+        let alone = self.patience.in_vain >= LONE;
+        self.shared.alone.store(alone, Ordering::Relaxed);
+    }
+
     /// Whether others are to go first, now that it was woken.
     fn goes_last(&mut self, cx: &Context<'_>) -> bool {
         match self.state {
@@ -176,9 +248,7 @@ where
                 false
             }
             State::Rests if self.patience.is_worth_it() => {
-                self.state = State::Yielded;
-                // Not `yield_now`: that comes back only after the runtime has looked for I/O.
-                cx.waker().wake_by_ref();
+                self.yield_once(cx);
                 true
             }
             State::Rests | State::Yielded | State::Works => false,
@@ -203,30 +273,37 @@ where
         if this.goes_last(cx) {
             return Poll::Pending;
         }
-        let yielded = std::mem::replace(&mut this.state, State::Works) == State::Yielded;
-        for batch in 0..BATCHES_A_POLL {
-            // Answers come first: they free capacity for what follows.
-            let joined = this.poll_joined(cx);
-            match this.flow.step(&this.shared) {
-                Next::Send(flight) => {
-                    if yielded && batch == 0 {
-                        this.patience.learn(flight.items.len());
-                    }
-                    this.send(flight, cx);
-                }
-                // Another may be done, and only a poll that found none leaves a waker.
-                Next::Wait(_) if joined => {}
-                Next::Wait(until) => {
-                    if this.rest(until, cx).is_pending() {
-                        this.state = State::Rests;
-                        return Poll::Pending;
-                    }
-                }
-                Next::End => return Poll::Ready(()),
-            }
+        this.work(cx)
+    }
+}
+
+impl<T, O, C, F> Driven<T, O> for Driver<T, O, C, F>
+where
+    T: Send + 'static,
+    O: Send + 'static,
+    C: Fn(Batch<T>) -> F,
+    F: Future<Output = Reply<O>> + Send + 'static,
+{
+    fn lone(&mut self, entry: Entry<T>, cx: &mut Context<'_>) -> (Lone<T, O>, Poll<()>) {
+        if self.state != State::Rests || self.flow.is_slow() || self.patience.is_worth_it() {
+            return (Lone::Refused(entry), Poll::Pending);
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        let mut flight = match self.flow.leave_alone(&self.shared, entry) {
+            Ok(flight) => flight,
+            Err(entry) => return (Lone::Refused(entry), Poll::Pending),
+        };
+        let runtime = self.runtime.clone();
+        let _here = runtime.enter();
+        let mut slot = self.call(&mut flight);
+        if let Poll::Ready((answer, _)) = poll(&mut slot, cx) {
+            self.keep(slot);
+            let (result, more) = self.flow.answered_alone(&self.shared, flight, answer);
+            let polled = if more { self.work(cx) } else { Poll::Pending };
+            return (Lone::Answered(result), polled);
+        }
+        let place = self.flow.wait_alone(&self.shared, &mut flight);
+        self.spawn(flight, slot, true);
+        (Lone::Inside(place), self.work(cx))
     }
 }
 

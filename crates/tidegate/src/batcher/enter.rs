@@ -12,9 +12,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use tokio::task::coop;
+
 use super::error::{AddError, SubmitError};
+use super::lone::Lone;
 use super::queue::{Entered, Entry, Shared};
 use super::round::Place;
+use super::sync::atomic::Ordering;
 
 /// A producer that always finds room pays with its share of the runtime once for so many items:
 /// they cost about as much as one message in a channel does.
@@ -33,6 +37,17 @@ pub(super) fn pays() -> bool {
         items.set(count);
         count & (ITEMS_A_SHARE - 1) == 0
     })
+}
+
+/// Whether a submitter may have its outcome at once, which costs it a part of its share of the
+/// runtime: with none left it goes the other way, and others run.
+fn pays_alone(cx: &mut Context<'_>) -> bool {
+    if !coop::has_budget_remaining() {
+        return false;
+    }
+    let Poll::Ready(paid) = coop::poll_proceed(cx) else { return false };
+    paid.made_progress();
+    true
 }
 
 /// Resolves when an item that found no room is in line.
@@ -180,10 +195,25 @@ impl<S: Borrow<Shared<T, O>>, T, O> Submitted<S, T, O> {
     }
 
     #[inline]
-    fn enter(&mut self, entry: Entry<T>, waker: &Waker) -> Poll<Result<O, SubmitError>> {
+    fn enter(&mut self, entry: Entry<T>, cx: &mut Context<'_>) -> Poll<Result<O, SubmitError>> {
         let shared = self.shared.borrow();
         let entry = if self.number.is_none() {
-            match shared.try_submit(entry, waker) {
+            let entry = if shared.alone.load(Ordering::Relaxed) && pays_alone(cx) {
+                match shared.lone(entry) {
+                    Lone::Answered(result) => {
+                        return Poll::Ready(result.map_err(SubmitError::from));
+                    }
+                    Lone::Inside(mut place) => {
+                        let polled = place.poll(cx);
+                        self.place = Some(place);
+                        return polled.map_err(SubmitError::from);
+                    }
+                    Lone::Refused(entry) => entry,
+                }
+            } else {
+                entry
+            };
+            match shared.try_submit(entry, cx.waker()) {
                 Ok(place) => {
                     // The waker went in with the item, so there is nothing more to do here.
                     self.place = Some(place);
@@ -197,6 +227,12 @@ impl<S: Borrow<Shared<T, O>>, T, O> Submitted<S, T, O> {
         } else {
             entry
         };
+        self.wait_for_room(entry, cx.waker())
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, entry: Entry<T>, waker: &Waker) -> Poll<Result<O, SubmitError>> {
+        let shared = self.shared.borrow();
         match wait(shared, entry, &mut self.number, waker, true) {
             Waits::In(Some(place)) => self.place = Some(place),
             Waits::Still(entry) => self.entry = Some(Ok(entry)),
@@ -220,7 +256,7 @@ impl<S: Borrow<Shared<T, O>>, T, O> Future for Submitted<S, T, O> {
             return place.poll(cx).map_err(SubmitError::from);
         }
         match this.entry.take() {
-            Some(Ok(entry)) => this.enter(entry, cx.waker()),
+            Some(Ok(entry)) => this.enter(entry, cx),
             Some(Err(error)) => Poll::Ready(Err(error.into())),
             // Polled again after it was ready, which a future need not survive.
             None => Poll::Pending,

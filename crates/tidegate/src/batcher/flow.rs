@@ -37,19 +37,21 @@ pub(super) struct Flow<T, O> {
     /// The one that was answered, until it is counted.
     done: Option<Box<Flight<T, O>>>,
     /// Boxes for later flights.
-    flights: Vec<Box<Flight<T, O>>>,
+    pub(super) flights: Vec<Box<Flight<T, O>>>,
     /// A round that is free again, for the next time that the lock is held.
     round: Option<Group<O>>,
-    spares: Vec<Vec<T>>,
+    pub(super) spares: Vec<Vec<T>>,
     pub(super) recovery: Option<Box<Recovery<T, O>>>,
-    observer: Observer,
-    quick: Quick,
+    pub(super) observer: Observer,
+    pub(super) quick: Quick,
 }
 
 /// What the driver does next.
 pub(super) enum Next<T, O> {
     Send(Box<Flight<T, O>>),
     Wait(Option<Moment>),
+    /// Let those who were just told add their next items, then ask again.
+    Gather,
     End,
 }
 
@@ -57,6 +59,7 @@ pub(super) enum Next<T, O> {
 enum Decided<T, O> {
     Leaves(Leaving<T, O>),
     Wait(Option<Moment>),
+    Gather,
     End,
 }
 
@@ -83,13 +86,13 @@ struct Aftermath<T, O> {
 
 /// Whether handlers yield quickly.
 #[derive(Debug, Default)]
-struct Quick {
+pub(super) struct Quick {
     slow: bool,
     skipped: u32,
 }
 
 impl Quick {
-    fn learn(&mut self, took: Duration) {
+    pub(super) fn learn(&mut self, took: Duration) {
         self.slow = took > QUICK;
     }
 
@@ -127,6 +130,11 @@ impl<T, O> Flow<T, O> {
         self.done.is_some()
     }
 
+    /// Whether handlers take long before their first `await`.
+    pub(super) const fn is_slow(&self) -> bool {
+        self.quick.slow
+    }
+
     /// A batch went to a task; its first poll took so long, if it was polled before.
     pub(super) fn in_task(&mut self, first: u64, took: Option<Duration>) {
         self.firsts.insert(first);
@@ -135,8 +143,9 @@ impl<T, O> Flow<T, O> {
         }
     }
 
-    /// Counts what was answered, asks the engine, and cuts the batch that it wants.
-    pub(super) fn step(&mut self, shared: &Shared<T, O>) -> Next<T, O> {
+    /// Counts what was answered, asks the engine, and cuts the batch that it wants; not if those who
+    /// are told of their outcome are to go first, unless a full batch waits.
+    pub(super) fn step(&mut self, shared: &Shared<T, O>, gathers: bool) -> Next<T, O> {
         let now = shared.clock.now();
         // Emptied vectors come back with answers.
         if self.spares.is_empty() && self.done.is_some() {
@@ -153,10 +162,14 @@ impl<T, O> Flow<T, O> {
         } else if open.locals.due(linger).is_some_and(|due| due <= now) {
             open.sweep(&shared.clock);
         }
-        let decided = self.decide(&mut open, now);
-        let (size, lingers) = (open.engine.plan().batch_size as usize, linger > Duration::ZERO);
-        open.line.seal_at(size);
-        open.lingers = lingers;
+        let decided = match gathers.then(|| gathering(&open)).flatten() {
+            Some(full) => {
+                open.expect(full);
+                Decided::Gather
+            }
+            None => self.decide(&mut open, now),
+        };
+        heed(&mut open);
         self.observer.look(&open.engine);
         if let Some(recovery) = &self.recovery {
             open.breaker = recovery.phase();
@@ -170,6 +183,7 @@ impl<T, O> Flow<T, O> {
         match decided {
             Decided::Leaves(leaving) => Next::Send(self.finish(shared, now, leaving)),
             Decided::Wait(until) => Next::Wait(earlier(until, due)),
+            Decided::Gather => Next::Gather,
             Decided::End => Next::End,
         }
     }
@@ -335,7 +349,7 @@ impl<T, O> Flow<T, O> {
     }
 
     /// How far outcomes are, if somebody listens.
-    fn settled(&self, open: &mut Open<T, O>) -> Option<u64> {
+    pub(super) fn settled(&self, open: &mut Open<T, O>) -> Option<u64> {
         let waiting = self.recovery.as_ref().and_then(|recovery| recovery.first());
         let first = self.firsts.first().copied().into_iter().chain(waiting).min();
         let head = open.head();
@@ -345,9 +359,6 @@ impl<T, O> Flow<T, O> {
 
     fn tell(&mut self, shared: &Shared<T, O>, after: Aftermath<T, O>) {
         let Aftermath { mut flight, told, room, settled } = after;
-        if let Some(room) = room {
-            room.wake();
-        }
         let Flight { piece, answer, .. } = &mut *flight;
         let told = answer.take().filter(|_| told);
         self.observer.answered(told.as_ref().map(|answer| (piece.items, answer)));
@@ -356,6 +367,20 @@ impl<T, O> Flow<T, O> {
                 common.give_back(piece.items, piece.bytes);
             }
             self.round = piece.tell(answer.results);
+        }
+        self.after(shared, flight, room, settled);
+    }
+
+    /// Tells of the room that is free again and of how far outcomes are, and keeps the box.
+    pub(super) fn after(
+        &mut self,
+        shared: &Shared<T, O>,
+        flight: Box<Flight<T, O>>,
+        room: Option<Waker>,
+        settled: Option<u64>,
+    ) {
+        if let Some(room) = room {
+            room.wake();
         }
         if self.flights.len() < FLIGHTS_KEPT {
             self.flights.push(flight);
@@ -371,4 +396,21 @@ impl<T, O> Flow<T, O> {
         let waiting = self.recovery.iter_mut().flat_map(|recovery| recovery.abandon());
         done.into_iter().chain(waiting).collect()
     }
+}
+
+/// The plan, as far as producers look at it.
+pub(super) fn heed<T, O>(open: &mut Open<T, O>) {
+    let plan = open.engine.plan();
+    let (size, lingers) = (plan.batch_size as usize, plan.linger > Duration::ZERO);
+    open.line.seal_at(size);
+    open.lingers = lingers;
+}
+
+/// The edges while those who were told of their outcome go first: a batch that is full already, or
+/// somebody who wants it to leave, waits for nobody.
+fn gathering<T, O>(open: &Open<T, O>) -> Option<Wait> {
+    let items = u64::from(open.engine.plan().batch_size);
+    let bytes = open.engine.bounds().batch_bytes_max;
+    let waits = open.line.items() < items && open.line.bytes() < bytes;
+    (waits && !open.closed).then_some(Wait { until: None, items, bytes })
 }

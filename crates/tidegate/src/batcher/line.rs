@@ -220,6 +220,14 @@ impl<T, O> Line<T, O> {
         self.open.group.get_or_insert_with(|| free_round(rounds, expected)).note(position, waker)
     }
 
+    /// A place for the outcome of an item that did not wait in line.
+    pub(super) fn lone(&mut self) -> (Groups<O>, Place<O>) {
+        let mut group = free_round(&mut self.rounds, 1);
+        // The submitter leaves its waker when it looks for the outcome.
+        let place = group.note(0, Waker::noop().clone());
+        (Groups { first: Some(group), more: Vec::new() }, place)
+    }
+
     /// Emptied vectors, for later batches, as far as they are needed.
     pub(super) fn refill(&mut self, spares: &mut Vec<Vec<T>>) {
         while self.spares.len() < KEPT
@@ -315,6 +323,11 @@ fn free_round<O>(rounds: &mut VecDeque<Group<O>>, expected: usize) -> Group<O> {
 impl<O> Groups<O> {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Group<O>> {
         self.first.iter_mut().chain(&mut self.more)
+    }
+
+    /// How many submitters wait for one of the items.
+    pub(super) fn waiters(&self) -> usize {
+        self.first.iter().chain(&self.more).map(Group::waiters).sum()
     }
 
     /// Hands everybody the result of their own item, and wakes them.

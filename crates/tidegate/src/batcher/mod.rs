@@ -22,6 +22,7 @@ mod handler;
 mod keyed;
 mod line;
 mod local;
+mod lone;
 mod observe;
 mod piece;
 mod queue;
@@ -30,6 +31,7 @@ mod races;
 mod recovery;
 mod room;
 mod round;
+mod seat;
 mod stash;
 mod stats;
 #[cfg(feature = "stream")]
@@ -37,6 +39,8 @@ mod stream;
 mod sync;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_alone;
 #[cfg(test)]
 mod tests_keyed;
 #[cfg(test)]

@@ -96,6 +96,21 @@ impl<T, O> Piece<T, O> {
         Self { first, items, bytes, groups: Some(groups), care: None }
     }
 
+    /// An item that did not wait in line, with nobody to tell of it.
+    pub(super) const fn alone(first: u64, bytes: u64) -> Self {
+        Self { first, items: 1, bytes, groups: None, care: None }
+    }
+
+    /// Somebody waits for its items after all.
+    pub(super) fn join(&mut self, groups: Groups<O>) {
+        self.groups = Some(groups);
+    }
+
+    /// How many submitters wait for one of its items.
+    pub(super) fn waiters(&self) -> usize {
+        self.groups.as_ref().map_or(0, Groups::waiters)
+    }
+
     /// Tells the hook, then every submitter. Returns a round that can be used again.
     pub(super) fn tell(&mut self, results: Results<O>) -> Option<Group<O>> {
         let mut groups = self.groups.take()?;

@@ -16,11 +16,13 @@ use super::given_up::{GivenUp, Hook, Keep};
 use super::keyed::Common;
 use super::line::Line;
 use super::local::Locals;
+use super::lone::Lone;
 use super::piece::Piece;
 use super::room::Room;
 use super::round::Place;
+use super::seat::Stands;
 use super::stats::Stats;
-use super::sync::atomic::{AtomicUsize, Ordering};
+use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use crate::breaker::Phase;
 use crate::engine::{Engine, Wait};
@@ -32,6 +34,10 @@ pub(super) struct Shared<T, O> {
     open: Mutex<Open<T, O>>,
     /// Wakes the driver at an edge. It is a task that stays the same, so its waker does too.
     pub(super) driver: OnceLock<Waker>,
+    /// Where a submitter may poll the driver itself.
+    pub(super) seat: OnceLock<Arc<dyn Stands<T, O>>>,
+    /// Whether one that is alone should: nobody joined those before it.
+    pub(super) alone: AtomicBool,
     pub(super) spares: Arc<Spares<T>>,
     /// All items added before this many have their outcome; told only while somebody listens.
     pub(super) settled: watch::Sender<u64>,
@@ -131,6 +137,8 @@ impl<T, O> Shared<T, O> {
                 now: Moment::ZERO,
             }),
             driver: OnceLock::new(),
+            seat: OnceLock::new(),
+            alone: AtomicBool::new(false),
             spares: Arc::new(Spares::default()),
             settled: watch::Sender::new(0),
             ended: watch::Sender::new(false),
@@ -289,6 +297,14 @@ impl<T, O> Shared<T, O> {
         // One that was not polled yet has everything before it.
         if let Some(driver) = self.driver.get() {
             driver.wake_by_ref();
+        }
+    }
+
+    /// Sends the item of a submitter that is alone here and now, if that can be.
+    pub(super) fn lone(&self, entry: Entry<T>) -> Lone<T, O> {
+        match self.seat.get().zip(self.driver.get()) {
+            Some((seat, waker)) => seat.lone(entry, waker),
+            None => Lone::Refused(entry),
         }
     }
 

@@ -107,6 +107,11 @@ impl<O> Group<O> {
         Place { round: Arc::clone(&self.round), slot, position, fetched: false }
     }
 
+    /// How many wait.
+    pub(super) const fn waiters(&self) -> usize {
+        self.waiters.len()
+    }
+
     /// Whether [`Self::settle_whole`] may be called.
     pub(super) const fn is_whole(&self) -> bool {
         self.whole
