@@ -164,6 +164,23 @@ fn a_thousand_decisions_are_found_page_by_page() {
 }
 
 #[test]
+fn a_guard_lowers_the_plan_whatever_the_controller_thinks() {
+    let dir = tempfile::tempdir().unwrap();
+    // No process is that small, so the guard speaks as soon as the host is read.
+    let settings = "sinks: { a: { type: blackhole, batch_size: { initial: 400 }, controller: fixed, \
+                    guards: { process_memory: 1 MiB } } }\n";
+    let server = server(dir.path(), settings);
+    let size = |all: &Value| all["lanes"][0]["plan"]["batch_size"].as_u64().unwrap();
+    server.wait_for_metrics(|all| size(all) <= 200);
+    let made = server.get("/api/decisions?by=memory").json()["decisions"][0].clone();
+    let reason = made["reason"].as_str().unwrap();
+    assert!(reason.contains("of the process's memory limit is in use"), "{made}");
+    assert!(made["to"]["batch_size"].as_u64() < made["from"]["batch_size"].as_u64(), "{made}");
+    post(&server, 1000);
+    server.wait_for_metrics(|all| all["lanes"][0]["delivered"] == 1000);
+}
+
+#[test]
 fn twenty_lanes_are_one_small_message() {
     let dir = tempfile::tempdir().unwrap();
     let settings = "classes: { x: {}, y: {}, z: {} }\nsinks: { a: { type: blackhole }, b: { type: \

@@ -133,7 +133,8 @@ fn engine(
     let failed = |source| StartError::Setting { sink: sink.to_owned(), source };
     let bounds = settings.bounds(concurrency_max);
     let controller = settings.controller().build(settings.first_plan(), &bounds).map_err(failed)?;
-    let engine = Engine::new(clock.now(), controller, bounds, DECISIONS_KEPT);
+    let guards = settings.guards.guards().map_err(failed)?;
+    let engine = Engine::new(clock.now(), controller, bounds, DECISIONS_KEPT).with_guards(guards);
     let target = settings.target.duration();
     Ok(Arc::new(Shared::new(sink.into(), lane.into(), clock, target, engine)))
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tidegate::Feedback;
+use tidegate::guard::Reading;
 use tidegate_journal::Journal;
 use tidegate_sinks::Sink;
 use tokio::sync::watch;
@@ -104,7 +104,7 @@ impl Server {
         let tls = Tls::read(config)?;
         let journal = journal::open(config)?;
         let sinks = sinks::open(config, &journal).await?;
-        let host = watch::Sender::new(Feedback::default());
+        let host = watch::Sender::new(Reading::default());
         let drain = watch::Sender::new(false);
         let shares = Shares::new(config, &journal);
         let signals = Signals {

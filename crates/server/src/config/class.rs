@@ -96,6 +96,8 @@ impl LaneConfig {
             queue_bytes: queue_bytes.unwrap_or(self.queue_bytes),
             weight: weight.unwrap_or(self.weight),
             retry: self.retry.with(retry),
+            // They are about the machine and the sink, not about a class.
+            guards: self.guards.clone(),
             controller: controller.clone().unwrap_or_else(|| self.controller.clone()),
         }
     }

@@ -8,6 +8,7 @@ use tidegate::{Bounds, ControllerSettings, Epoch, Plan};
 
 use super::controller::ControllerConfig;
 use super::defaults;
+use super::guards::GuardsConfig;
 use super::read::{Fields, Section};
 use super::retry::RetryConfig;
 use super::units::{ByteSize, Span};
@@ -49,6 +50,8 @@ pub struct LaneConfig {
     pub weight: f64,
     /// What is done when a batch is not taken.
     pub retry: RetryConfig,
+    /// What a lane must not do, whatever its controller thinks.
+    pub guards: GuardsConfig,
     /// Who finds the batch size. Default joint.
     pub controller: ControllerConfig,
 }
@@ -92,6 +95,7 @@ impl Default for LaneConfig {
             queue_bytes: defaults::QUEUE_BYTES.default,
             weight: defaults::WEIGHT.default,
             retry: RetryConfig::default(),
+            guards: GuardsConfig::default(),
             controller: ControllerConfig::default(),
         }
     }
@@ -146,6 +150,7 @@ impl Section for LaneConfig {
             queue_bytes,
             weight,
             retry,
+            guards,
             controller,
         } = self;
         fields.section("batch_size", batch_size);
@@ -159,6 +164,7 @@ impl Section for LaneConfig {
         fields.leaf("queue_bytes", queue_bytes);
         fields.leaf("weight", weight);
         fields.section("retry", retry);
+        fields.section("guards", guards);
         fields.section("controller", controller);
     }
 }

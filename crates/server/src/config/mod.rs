@@ -25,6 +25,7 @@ mod defaults;
 mod env;
 mod error;
 mod file_sink;
+mod guards;
 mod hill;
 mod http;
 mod http_sink;
@@ -67,6 +68,7 @@ pub use dead_letters::{DeadLettersConfig, LetterKind, ReprocessConfig};
 pub use env::Lookup;
 pub use error::{ConfigError, Place, Problem, ProblemKind};
 pub use file_sink::{FileConfig, Rotation};
+pub use guards::GuardsConfig;
 pub use http::HttpConfig;
 pub use http_sink::{
     Address, Answers, Compression, Format, Header, HttpSinkConfig, Method, StatusMeaning,

@@ -182,6 +182,9 @@ fn refused(lane: &LaneConfig, kind: &SinkKind, event_bytes_max: ByteSize) -> Vec
     for (field, value, bound) in lane.retry.refused() {
         refuse(field, value, Some(bound));
     }
+    if let Some((field, value, bound)) = lane.guards.refused() {
+        refuse(field, value, Some(bound));
+    }
     contradictions(lane, event_bytes_max, &mut refuse);
     custom_metrics(&lane.controller, &mut refuse);
     found

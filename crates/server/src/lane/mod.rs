@@ -38,6 +38,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tidegate::breaker::Phase;
+use tidegate::control::gradient::MEMORY;
+use tidegate::guard::Reading;
 use tidegate::{Feedback, Moment};
 use tidegate_event::{JournalId, Position};
 use tidegate_journal::{LaneCursor, LaneReader};
@@ -86,8 +88,8 @@ pub(crate) struct Failing {
 pub(crate) struct Signals {
     /// Whether to deliver what is left and end.
     pub(crate) drain: watch::Receiver<bool>,
-    /// The host's load.
-    pub(crate) host: watch::Receiver<Feedback>,
+    /// What of the host is in use.
+    pub(crate) host: watch::Receiver<Reading>,
     /// Whether the sink holds more of the journal than it may and is to be let go of.
     pub(crate) detach: watch::Receiver<bool>,
 }
@@ -234,11 +236,23 @@ impl Lane {
                 self.shared.engine().drain();
             }
             Ok(()) = self.signals.host.changed() => {
-                let load = self.signals.host.borrow_and_update().clone();
-                self.shared.engine().feedback(clock.now(), &load);
+                let seen = *self.signals.host.borrow_and_update();
+                self.host_was_read(&seen);
             }
         }
         Ok(())
+    }
+
+    /// The guards look at it, and controllers that weigh the host's load.
+    fn host_was_read(&self, seen: &Reading) {
+        let (now, mut engine) = (self.shared.clock.now(), self.shared.engine());
+        engine.read(now, seen);
+        let load = Feedback { cpu: seen.cpu, ..Feedback::default() };
+        let load = match seen.system_memory {
+            Some(share) => load.with(MEMORY, share),
+            None => load,
+        };
+        engine.feedback(now, &load);
     }
 
     fn has_room(&self) -> bool {

@@ -198,7 +198,7 @@ fn lane_of(
     let handles = journal.lane(&shared.key(), filter, LaneStart::Oldest).unwrap().split();
     let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let drain = watch::Sender::new(true).subscribe();
-    let host = watch::Sender::new(Feedback::default()).subscribe();
+    let host = watch::Sender::new(Reading::default()).subscribe();
     let detach = watch::Sender::new(false).subscribe();
     let signals = Signals { drain, host, detach };
     Lane::new(Arc::new(shared), sink, bounds, handles, signals, failing)

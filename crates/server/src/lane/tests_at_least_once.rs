@@ -132,7 +132,7 @@ struct Bench {
     shared: Arc<Shared>,
     drain: watch::Sender<bool>,
     detach: watch::Sender<bool>,
-    _host: watch::Sender<Feedback>,
+    _host: watch::Sender<Reading>,
 }
 
 fn bench(journal: &Journal, sink: &Arc<Api>, batch_size: u32, concurrency: f64) -> Bench {
@@ -163,7 +163,7 @@ fn bench_with(
     journal.begin_retention();
     let bounds = Bounds { queue_items: 50, queue_bytes: 1 << 16, timeout: PATIENCE, skipped_to: 0 };
     let (drain, detach) = (watch::Sender::new(false), watch::Sender::new(false));
-    let host = watch::Sender::new(Feedback::default());
+    let host = watch::Sender::new(Reading::default());
     let signals =
         Signals { drain: drain.subscribe(), host: host.subscribe(), detach: detach.subscribe() };
     let sink: Arc<dyn Sink> = Arc::<Api>::clone(sink);

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use tidegate::{Feedback, Moment};
+use tidegate::Moment;
+use tidegate::guard::Reading;
 use tokio::sync::watch;
 
 use super::host::Host;
@@ -127,7 +128,7 @@ impl Sampled {
 }
 
 /// Looks once a second, and tells the lanes the host's load, until the task is aborted.
-pub(crate) async fn sample(status: Arc<Status>, host: watch::Sender<Feedback>, data_dir: PathBuf) {
+pub(crate) async fn sample(status: Arc<Status>, host: watch::Sender<Reading>, data_dir: PathBuf) {
     let mut asked = Host::new(&data_dir);
     let mut lines = Lines::default();
     let mut ticks = tokio::time::interval(INTERVAL);
@@ -145,7 +146,18 @@ pub(crate) async fn sample(status: Arc<Status>, host: watch::Sender<Feedback>, d
         let journal = status.journal.stats();
         let trends = lines.note(now, &resources, ratio(journal.bytes, journal.bytes_max));
         status.sampled.note(resources, trends, totals(&status));
-        host.send_replace(Feedback { cpu: Some(resources.host_cpu), ..Feedback::default() });
+        host.send_replace(reading(&resources));
+    }
+}
+
+/// What guards look at; what is not known is left out.
+fn reading(seen: &Resources) -> Reading {
+    let known = |bytes: u64| (bytes > 0).then_some(bytes);
+    let memory = ratio(seen.host_memory_used_bytes, seen.host_memory_bytes);
+    Reading {
+        process_memory: known(seen.process_memory_bytes),
+        system_memory: known(seen.host_memory_bytes).map(|_| memory),
+        cpu: Some(seen.host_cpu),
     }
 }
 

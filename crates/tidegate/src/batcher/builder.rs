@@ -16,6 +16,7 @@ use super::seat::{Seat, Task};
 use super::{Batcher, Handler};
 use crate::breaker::{self, Breaker};
 use crate::error::{SettingError, within};
+use crate::guard::{self, Guards};
 use crate::{Bounds, ControllerSettings, Engine, Epoch, Plan};
 
 /// Settings of a [`Batcher`].
@@ -48,6 +49,7 @@ pub struct Builder<T> {
     retries: Option<Retries>,
     breaker: Option<breaker::Settings>,
     bisects: bool,
+    guards: guard::Limits,
     jitter: Option<u64>,
 }
 
@@ -67,6 +69,7 @@ impl<T> Clone for Builder<T> {
             retries: self.retries,
             breaker: self.breaker,
             bisects: self.bisects,
+            guards: self.guards,
             jitter: self.jitter,
         }
     }
@@ -93,6 +96,7 @@ impl<T> Default for Builder<T> {
             retries: None,
             breaker: None,
             bisects: false,
+            guards: guard::Limits::default(),
             jitter: None,
         }
     }
@@ -150,6 +154,27 @@ impl<T: Send + 'static> Builder<T> {
     #[must_use]
     pub fn controller(mut self, controller: ControllerSettings) -> Self {
         self.controller = controller;
+        self
+    }
+
+    /// What no plan may do, whatever the controller thinks: see [`guard`]. Default: refusals by a rate
+    /// limit set a pace, and nothing else is looked at. Memory and processor are known to the
+    /// guards by [`Batcher::host_was_read`] only.
+    ///
+    /// ```
+    /// # use tidegate::{Batcher, guard::Limits, handler_fn};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tidegate::SettingError> {
+    /// let limits = Limits { cpu: Some(0.9), in_flight_items: Some(20_000), ..Limits::default() };
+    /// let batcher = Batcher::builder()
+    ///     .guards(limits)
+    ///     .build(handler_fn(|_: Vec<u64>| async { Ok::<(), std::io::Error>(()) }))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn guards(mut self, limits: guard::Limits) -> Self {
+        self.guards = limits;
         self
     }
 
@@ -324,6 +349,7 @@ impl<T: Send + 'static> Builder<T> {
     /// Refuses what is out of range.
     pub(super) fn check(&self) -> Result<(), SettingError> {
         self.controller.build(self.first, &self.bounds)?;
+        self.guards.check()?;
         within("queue_items", self.queue_items, 1..=1_000_000_000)?;
         let batch = usize::try_from(self.bounds.batch_bytes_max).unwrap_or(usize::MAX);
         within("queue_bytes", self.queue_bytes, batch..=64 << 30)?;
@@ -340,7 +366,8 @@ impl<T: Send + 'static> Builder<T> {
         self.check()?;
         let controller = self.controller.build(self.first, &self.bounds)?;
         let clock = Clock::start();
-        let engine = Engine::new(clock.now(), controller, self.bounds, self.decisions_kept);
+        let engine = Engine::new(clock.now(), controller, self.bounds, self.decisions_kept)
+            .with_guards(Guards::new(self.guards)?);
         let room = (self.queue_items, self.queue_bytes);
         let breaker = self.breaker.map(Breaker::new).transpose()?;
         let parts = Parts { retries: self.retries, breaker, bisects: self.bisects };

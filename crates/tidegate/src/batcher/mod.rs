@@ -50,6 +50,8 @@ pub mod tower;
 
 use std::time::Duration;
 
+use crate::guard::Reading;
+
 pub use answer::{Answer, IntoAnswer};
 pub use batch::Batch;
 pub use builder::Builder;
@@ -324,6 +326,27 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
         }
         self.shared.abandon();
         self.close().await
+    }
+
+    /// Tells the guards what of the host is in use; what they have no limit for is not looked at. Once
+    /// a second is often enough. Reading it is the caller's affair: crates such as `sysinfo` do.
+    ///
+    /// ```
+    /// # use tidegate::{Batcher, guard::{Limits, Reading}, handler_fn};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), tidegate::SettingError> {
+    /// let batcher = Batcher::builder()
+    ///     .batch_size(1000)
+    ///     .guards(Limits { cpu: Some(0.9), ..Limits::default() })
+    ///     .build(handler_fn(|_: Vec<u64>| async { Ok::<(), std::io::Error>(()) }))?;
+    /// batcher.host_was_read(&Reading { cpu: Some(0.97), ..Reading::default() });
+    /// assert_eq!(batcher.stats().plan.batch_size, 500);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn host_was_read(&self, reading: &Reading) {
+        let now = self.shared.clock.now();
+        self.shared.lock().engine.read(now, reading);
     }
 
     /// The figures so far, the plan in force and the last decisions.

@@ -32,15 +32,15 @@ pub use rate::RateGate;
 pub struct Limits {
     /// Whether refusals by a rate limit set a pace. Default true.
     pub rate: bool,
-    /// Most memory of the process, in bytes, from 1 MiB. Default none.
+    /// Most memory of the process, in bytes, 1 MiB to 64 TiB. Default none.
     pub process_memory: Option<u64>,
     /// Most memory of the system in use, as a share, .01 to 1. Default none.
     pub system_memory: Option<f64>,
     /// Most of the processor in use, as a share, .01 to 1. Default none.
     pub cpu: Option<f64>,
-    /// Latency that most attempts must stay under, from 1 ms. Default none.
+    /// Latency that most attempts must stay under, 1 ms to 1 h. Default none.
     pub target: Option<Duration>,
-    /// Most items in flight, from 1. Default none.
+    /// Most items in flight, 1 to 10⁹. Default none.
     pub in_flight_items: Option<u64>,
 }
 
@@ -65,7 +65,7 @@ impl Limits {
     /// [`SettingError`] for the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
         if let Some(bytes) = self.process_memory {
-            within("guards.process_memory", bytes, 1 << 20..=u64::MAX)?;
+            within("guards.process_memory", bytes, 1 << 20..=1 << 46)?;
         }
         if let Some(share) = self.system_memory {
             within("guards.system_memory", share, 0.01..=1.0)?;
@@ -77,7 +77,7 @@ impl Limits {
             within("guards.target_ms", target.as_secs_f64() * 1e3, 1.0..=3_600_000.0)?;
         }
         if let Some(items) = self.in_flight_items {
-            within("guards.in_flight_items", items, 1..=u64::MAX)?;
+            within("guards.in_flight_items", items, 1..=1_000_000_000)?;
         }
         Ok(())
     }

@@ -54,6 +54,11 @@ const ROWS: &[Row] = &[
     Row("sinks.sqlite.retry.age", "null", ["1 ms", "36500 d"], ["0 s", "36501 d"]),
     Row("sinks.sqlite.retry.budget", "0.2", ["0", "10"], ["-1", "11"]),
     Row("sinks.sqlite.retry.budget_per_second", "10.0", ["0.01", "1000000"], ["0", "1000001"]),
+    Row("sinks.sqlite.guards.cpu", "null", ["0.01", "1"], ["0", "1.01"]),
+    Row("sinks.sqlite.guards.system_memory", "null", ["0.01", "1"], ["0.009", "2"]),
+    Row("sinks.sqlite.guards.process_memory", "null", ["1 MiB", "64 TiB"], ["1023 KiB", "65 TiB"]),
+    Row("sinks.sqlite.guards.target", "null", ["1 ms", "1 h"], ["999 us", "3601 s"]),
+    Row("sinks.sqlite.guards.in_flight_items", "null", ["1", "1000000000"], ["0", "1000000001"]),
     Row("dead_letters.max_items", "100000", ["1", "10000000"], ["0", "10000001"]),
     Row("dead_letters.max_bytes", "1 GiB", ["64 KiB", "1 TiB"], ["1", "2 TiB"]),
     Row("dead_letters.reprocess.every", "10 m", ["100 ms", "7 d"], ["99 ms", "8 d"]),
@@ -130,9 +135,17 @@ fn a_class_has_the_bounds_of_a_sink() {
     for Row(path, _, _, outside) in ROWS {
         let path = path.replace("sinks.sqlite.", "classes.read.");
         if !path.starts_with("classes")
-            || ["busy_", "retention", "breaker", "retry.first", "retry.max", "retry.budget"]
-                .iter()
-                .any(|own| path.contains(own))
+            || [
+                "busy_",
+                "retention",
+                "breaker",
+                "guards",
+                "retry.first",
+                "retry.max",
+                "retry.budget",
+            ]
+            .iter()
+            .any(|own| path.contains(own))
         {
             continue;
         }
@@ -189,6 +202,7 @@ fn every_default_is_the_one_stated() {
             "recording.arrivals=null",
             "recording.attempts=null",
             "sinks.sqlite.controller.name=joint",
+            "sinks.sqlite.guards.rate=true",
             "sinks.sqlite.journal_share_max=null",
             "sinks.sqlite.on_full=block",
             "sinks.sqlite.path=null",
