@@ -126,6 +126,12 @@ impl Duel {
         }
     }
 
+    /// The logarithm of what a batch of an arm took, in seconds.
+    pub(super) fn ln_latency(&self, other: bool) -> f64 {
+        let [base, more] = &self.arms;
+        (if other { more } else { base }).mean().max(1e-9).ln()
+    }
+
     /// Whether batches are still left out, because others were in flight with them.
     pub(super) fn is_skipping(&self) -> bool {
         self.skip > 0.0

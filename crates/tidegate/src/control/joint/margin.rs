@@ -25,9 +25,10 @@ pub(super) const UNEVEN: f64 = 0.15;
 pub(super) const NOISY: f64 = 0.25;
 /// Spreads between the usual latency and the target.
 const SPREADS: f64 = 2.33;
-/// The widest margin: a fifth of the target is left. Where more misses than that are due to stalls,
-/// smaller batches do not help.
-const MOST: f64 = 1.6;
+/// The widest margin: a tenth of the target is left. Where a stall takes most of the target, as when a
+/// log is written back, batches that take the small rest of it are in time, and others are not; where
+/// it takes more, smaller batches do not help.
+const MOST: f64 = 2.4;
 /// What a miss adds: so much, as a logarithm, that the size falls by about a twelfth.
 const STEP: f64 = 0.08;
 /// The share of misses at which the margin rests.

@@ -476,6 +476,9 @@ impl Joint {
             better: if parts.hindsight { self.hindsight.better(base.ln_size) } else { None },
         };
         let error = self.size.error();
+        if at_most {
+            self.search.hear(self.ln_allowed() - self.size.far());
+        }
         let settled = error.abs() < 0.15 || (at_most && error > 0.0);
         let doubtful = room.better.is_some() && self.search.is_doubtful(base.ln_size, &room);
         if !(settled || doubtful) {

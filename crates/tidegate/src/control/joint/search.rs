@@ -10,7 +10,8 @@
 //! A larger batch may be worse within the target: memory spills, a limit of the backend's own; or no
 //! better, and then a stall that hits it costs more. So a size that has grown by a third since it
 //! was last looked at is held against six tenths of it; if that delivers more in time, it is the
-//! ceiling, until a larger one does.
+//! ceiling, until a larger one does, or until such batches take less than half of what they took: then
+//! whoever slowed the backend is gone, and what was best beside him says nothing any more.
 
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub(super) struct Search {
     steps: [f64; 2],
     /// Logarithm of the size above which batches are worse.
     ceiling: Option<f64>,
+    /// The logarithm of what a batch of that size took.
+    took: f64,
     /// Logarithm of the largest size that was held against a smaller one.
     looked_at: f64,
 }
@@ -99,6 +102,8 @@ const SHORT: f64 = 4.0;
 const LONG: f64 = 60.0;
 /// The size that a large one is held against.
 const SMALLER: f64 = 0.6;
+/// A ceiling does not outlive the backend's becoming so much faster, as a logarithm.
+const FASTER: f64 = 0.8;
 /// A size that has grown by so much, as a logarithm, is looked at again.
 const GROWN: f64 = 0.7;
 
@@ -111,6 +116,7 @@ impl Default for Search {
             quiet: Moment::ZERO,
             steps: [COARSE, HALF],
             ceiling: None,
+            took: 0.0,
             looked_at: f64::NEG_INFINITY,
         }
     }
@@ -141,13 +147,21 @@ impl Search {
 
     /// The backend has changed: every question is open again, from `at` on.
     pub(super) fn restart(&mut self, at: Moment) {
-        let (ceiling, looked_at) = (self.ceiling, self.looked_at);
-        *self = Self { quiet: at, ceiling, looked_at, ..Self::default() };
+        let Self { ceiling, looked_at, took, .. } = *self;
+        *self = Self { quiet: at, ceiling, looked_at, took, ..Self::default() };
     }
 
     /// What was found of sizes was somebody else's doing: batches of any size wait when others come.
     pub(super) const fn forget_sizes(&mut self) {
         (self.ceiling, self.looked_at) = (None, f64::NEG_INFINITY);
+    }
+
+    /// A usual batch as large as the ceiling takes exp(`took`). If that is far less than when the
+    /// ceiling was found, the backend is another, and so may be the size it is best at.
+    pub(super) fn hear(&mut self, took: f64) {
+        if self.ceiling.is_some() && self.duel.is_none() && took < self.took - FASTER {
+            self.ceiling = None;
+        }
     }
 
     /// What twice and half as many in flight have just brought, as logarithms, where they were tried:
@@ -282,10 +296,14 @@ impl Search {
         let (base, other) = (duel.point(ln_size, false), duel.point(ln_size, true));
         let found = Found { axis, won, gain, base, other };
         match axis {
-            Axis::Smaller if won => self.ceiling = Some(found.other.ln_size),
+            Axis::Smaller if won => {
+                self.ceiling = Some(found.other.ln_size);
+                self.took = duel.ln_latency(true);
+            }
             Axis::Smaller => self.looked_at = found.base.ln_size,
             Axis::Larger if won => {
                 self.ceiling = Some(found.other.ln_size);
+                self.took = duel.ln_latency(true);
                 self.looked_at = self.looked_at.max(found.other.ln_size);
             }
             Axis::More | Axis::Fewer if won => self.next = [now; 4],
@@ -379,6 +397,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_ceiling_does_not_outlive_a_slow_backend() {
+        let slow = Search { ceiling: Some(6.0), took: 0.01f64.ln(), ..Search::default() };
+        let after = |seconds: f64| {
+            let mut search = slow.clone();
+            search.hear(seconds.ln());
+            search.ceiling()
+        };
+        assert_eq!(after(0.006), Some(6.0));
+        assert_eq!(after(0.004), None);
     }
 
     #[test]

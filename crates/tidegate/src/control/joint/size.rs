@@ -14,11 +14,13 @@ pub(super) struct Size {
     ln: f64,
     /// What batches lately implied above or below the size, as a logarithm.
     error: f64,
+    /// The same, however far it is.
+    far: f64,
 }
 
 impl Size {
     pub(super) const fn new(ln: f64) -> Self {
-        Self { ln, error: 1.0 }
+        Self { ln, error: 1.0, far: 0.0 }
     }
 
     pub(super) const fn ln(&self) -> f64 {
@@ -30,10 +32,16 @@ impl Size {
         self.error
     }
 
+    /// The same, up to four: how far below what is allowed a batch at the ceiling stays.
+    pub(super) const fn far(&self) -> f64 {
+        self.far
+    }
+
     /// A batch of the size `sent` implies one that is `implied` above this one, both as logarithms;
     /// `slots` attempts vote. None raises the size far above its own, of which nothing is known.
     pub(super) fn vote(&mut self, sent: f64, implied: f64, slots: f64, spread: f64) {
         self.error += 0.1 * (implied.clamp(-1.0, 1.0) - self.error);
+        self.far += 0.1 * (implied.clamp(-1.0, 4.0) - self.far);
         // Where latencies hardly differ, each says more.
         let sure = (0.15 / spread.max(0.01)).clamp(1.0, 4.0);
         // What pulls to and fro is noise: the less so, the more votes go the same way.
@@ -54,13 +62,13 @@ impl Size {
     /// Moves by that much at once.
     pub(super) fn jump(&mut self, by: f64) {
         self.ln += by;
-        self.error = 0.0;
+        (self.error, self.far) = (0.0, 0.0);
     }
 
     /// The size is this now, and not settled.
     pub(super) const fn set(&mut self, ln: f64) {
         self.ln = ln;
-        self.error = 0.5;
+        (self.error, self.far) = (0.5, 0.5);
     }
 
     pub(super) fn hold_within(&mut self, least: f64, most: f64) {
