@@ -258,11 +258,14 @@ fn close_in_the_middle_loses_nothing() {
 }
 
 /// A local handle: what is in its buffer arrives although its owner stops, and none of it twice,
-/// also when the batcher closes at the same moment.
+/// also when the batcher closes at the same moment; what was added before is handled, and what comes
+/// afterwards is refused.
 #[test]
 fn what_a_local_handle_holds_back_arrives() {
     every_schedule(|| {
         let (batcher, driver, ends) = doubling(&Settings { queue_items: 4, ..Settings::default() });
+        let mut early = batcher.local();
+        block_on(early.add(100)).unwrap();
         let threads: Vec<_> = (0..2u64)
             .map(|producer| {
                 let mut local = batcher.local();
@@ -274,6 +277,7 @@ fn what_a_local_handle_holds_back_arrives() {
             })
             .collect();
         batcher.close();
+        let mut late = batcher.local();
         let mut locals = Vec::new();
         let mut added = Vec::new();
         for thread in threads {
@@ -283,8 +287,13 @@ fn what_a_local_handle_holds_back_arrives() {
         }
         drop(locals);
         driver.join().unwrap();
+        assert_eq!(block_on(late.add(200)), Err(AddError::Closed));
+        drop(late);
+        // What was added before the close is handled, although its owner still holds the handle.
+        drop(early);
         ends.each_once();
         assert!(added.iter().all(|item| ends.of(*item) != (0, 0)), "an item is lost");
+        assert_eq!((ends.of(100), ends.of(200)), ((1, 0), (0, 0)));
     });
 }
 

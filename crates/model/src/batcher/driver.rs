@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::enter::{Enter, Submit};
 use super::error::AddError;
 use super::flow::{Flow, Next};
-use super::given_up::{GivenUp, Hook};
+use super::given_up::{GivenUp, Hook, Keep};
 use super::local::Local;
 use super::lone::Lone;
 use super::observe::Observer;
@@ -79,7 +79,7 @@ impl<T: Clone + Send + 'static, O: Send + 'static> Batcher<T, O> {
         let room = (settings.queue_items, 1 << 20);
         // A lone item never passes a hook by, so there is none where that is to be tried.
         let hook = (!settings.alone).then(|| Hook::new(hook));
-        let keep: Option<fn(&[T]) -> Vec<T>> = hook.as_ref().map(|_| <[T]>::to_vec as _);
+        let keep = hook.as_ref().map(|_| <[T]>::to_vec as Keep<T>);
         let shared = Arc::new(Shared::new(clock, engine, room, hook, keep, None));
         shared.alone.store(settings.alone, Ordering::Relaxed);
         let parts = Parts { retries: settings.retries, breaker: None, bisects: settings.bisects };

@@ -13,7 +13,8 @@ use super::batch::Batch;
 /// [`handler_fn`] makes one of a closure over a [`Batch`], whose memory is used again.
 ///
 /// The first poll of a batch's future may run on the batcher's own task, so that an answer that is
-/// ready at once costs no task: what computes for long belongs in `spawn_blocking`.
+/// ready at once costs no task, and for a submitter whom nobody joins on that submitter's own task,
+/// in the batcher's runtime: what computes for long belongs in `spawn_blocking`.
 ///
 /// ```
 /// use tidegate::batcher::{Answer, Batch, Handler};
