@@ -11,6 +11,7 @@ mod load;
 mod ports;
 mod sdks;
 mod status;
+mod tls;
 
 use std::path::Path;
 
