@@ -51,7 +51,7 @@ def rsyslog(args):
     told = subprocess.check_output([program[0], "-v"], text=True, env=environment)
     result = {"version": " ".join(told.split()[:2])}
     # The durable queue is slow enough that fewer lines take as long.
-    for kind, lines in (("memory", args.events), ("disk", args.events // 20)):
+    for kind, lines in (("memory", args.events), ("disk", args.events // 100)):
         with parts.directory(args) as place:
             result[kind] = run(program, environment, kind, lines, place)
     return result
