@@ -2,7 +2,8 @@
 //!
 //! A rate limit is not congestion: a smaller batch would be refused as well. So each refusal, once
 //! for all that were under way, sets a pace from what was let through since the one before; that
-//! is held for a while, and then raised by little, in growing steps, until the next refusal. Each
+//! is held for a while, and then raised by little until the next refusal: by least near the pace that
+//! was refused, and by more once it is far above it, since then the limit is another. Each
 //! refusal doubles the time for which the pace is held, up to a minute, so that refusals become
 //! rare: what was let through over a long time is known exactly.
 //!
@@ -47,6 +48,18 @@ const LEAST: f64 = 0.5;
 const SHORT: f64 = 3.0;
 /// In one longer than this, in seconds, the mean says all.
 const LONG: f64 = 8.0;
+
+/// A raise after the first refusal, which has told of a burst more than of a rate.
+const FIRST: f64 = 0.1;
+/// A raise while the pace is far from the one that was refused.
+const COARSE: f64 = 0.03;
+/// And near it: a bucket that is overdrawn by little lasts long.
+const FINE: f64 = 0.005;
+/// From this share of the refused pace on it is near.
+const NEAR: f64 = 0.88;
+/// So far above it nobody has refused: the limit is another now, and is looked for in large steps.
+const LIFTED: f64 = 1.06;
+const FAR: f64 = 0.06;
 
 impl RateGate {
     /// Attempts a second at most; `None` before the first refusal.
@@ -127,9 +140,10 @@ impl RateGate {
             return None;
         }
         let share = match self.refused {
-            None => 0.2,
-            Some(refused) if pace > 0.88 * refused => 0.01,
-            Some(_) => 0.06,
+            None => FIRST,
+            Some(refused) if pace > LIFTED * refused => FAR,
+            Some(refused) if pace > NEAR * refused => FINE,
+            Some(_) => COARSE,
         };
         let to = pace * (1.0 + share);
         self.before = [self.before[1], pace];
@@ -159,6 +173,11 @@ mod tests {
     /// A token bucket, sent to at the gate's pace (or 200 a second) for that many seconds; returns
     /// attempts and refusals, and the last pace.
     fn play(rate: f64, burst: f64, seconds: f64) -> (u32, u32, f64) {
+        play_as(|_| rate, burst, seconds)
+    }
+
+    /// The same with a rate that may change.
+    fn play_as(rate: impl Fn(f64) -> f64, burst: f64, seconds: f64) -> (u32, u32, f64) {
         let mut gate = RateGate::default();
         let (mut tokens, mut now, mut attempts, mut refused) = (burst, 0.0, 0, 0);
         while now < seconds {
@@ -178,7 +197,7 @@ mod tests {
             gate.wake(moment);
             let step = 1.0 / gate.pace().unwrap_or(200.0) + if taken { 0.0 } else { 1.0 };
             now += step;
-            tokens = (tokens + step * rate).min(burst);
+            tokens = (tokens + step * rate(now)).min(burst);
         }
         (attempts, refused, gate.pace().unwrap())
     }
@@ -192,6 +211,13 @@ mod tests {
             assert!(refused <= 10, "{rate} {burst}: {refused} of {attempts}");
             assert!((0.85..1.2).contains(&(pace / rate)), "{rate} {burst}: {pace}");
         }
+    }
+
+    #[test]
+    fn a_limit_that_is_lifted_is_found_within_two_minutes() {
+        let rate = |now: f64| if now < 60.0 { 40.0 } else { 200.0 };
+        let (_, _, pace) = play_as(rate, 10.0, 180.0);
+        assert!((150.0..230.0).contains(&pace), "{pace}");
     }
 
     #[test]
