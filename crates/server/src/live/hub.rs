@@ -37,7 +37,7 @@ pub(crate) struct Hub {
     closing: watch::Sender<bool>,
     pub(crate) places: Arc<Semaphore>,
     /// Watchers that were dropped because they read too slowly.
-    pub(crate) dropped: AtomicU64,
+    dropped: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -97,6 +97,12 @@ impl Hub {
     /// The fields that are masked in payloads.
     pub(crate) fn masked_fields(&self) -> &[String] {
         &self.facts.server.masked_fields
+    }
+
+    /// Watchers now.
+    pub(crate) fn watchers(&self) -> u64 {
+        let places = u64::from(self.facts.server.watchers_max);
+        places.saturating_sub(self.places.available_permits() as u64)
     }
 
     /// Most watchers at once.
@@ -217,6 +223,11 @@ impl Hub {
             totals: totals.map(|(name, place)| (name.to_owned(), column(place))).collect(),
             lanes: named.map(|(lane, facts)| (facts.key.clone(), of_lane(lane))).collect(),
         }
+    }
+
+    /// Watchers that were dropped because they read too slowly.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// A watcher was dropped because it read too slowly.

@@ -290,6 +290,9 @@ fn resources(status: &Status, to: &mut Encoder<'_, '_>) -> Written {
     to.gauge("process_memory", "Memory of the process", Some(&Unit::Bytes), memory)?;
     to.gauge("process_cpu_cores", "Cores the process keeps busy", None, seen.process_cpu_cores)?;
     to.gauge("host_cpu_ratio", "Share of the host's processors in use", None, seen.host_cpu)?;
+    to.gauge("watchers", "Who watches the live stream", None, status.live.watchers() as f64)?;
+    let dropped = status.live.dropped();
+    to.counter("watchers_dropped", "Watchers let go of since they read too slowly", dropped)?;
     let uptime = status.uptime().as_secs_f64();
     to.gauge("uptime", "Since the server began", Some(&Unit::Seconds), uptime)
 }
