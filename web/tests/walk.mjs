@@ -58,7 +58,7 @@ for await (const line of createInterface({ input: demo.stdout })) {
 }
 await page.emulateMedia({ colorScheme: "dark" });
 await page.goto(`${url}/lanes/sqlite/default?range=2m`);
-await page.locator(".decisions tbody tr").first().waitFor();
+await page.locator(".sentences tbody tr").first().waitFor();
 await page.setViewportSize({ width: 1440, height: 1180 });
 await page.screenshot({ path: `${OUT}/lane.png` });
 await browser.close();
