@@ -36,7 +36,7 @@ pub(crate) struct Options {
         long,
         value_delimiter = ',',
         default_value = "sqlite=sqlite_full,postgres=pg_copy,http=http_standin,\
-                         product-sqlite=product_sqlite,product-postgres=product_pg"
+                         product-http=http_standin"
     )]
     cases: Vec<String>,
     /// Where results are

@@ -31,6 +31,7 @@ pub(super) fn text(
         "journal: {{ max_bytes: 64 GiB }}\n\
          drain_timeout: 500 ms\n\
          recording: {{ attempts: '{}', max_bytes: 1 GiB }}\n\
+         otlp: {{ grpc: null, http: null }}\n\
          sinks:\n  {SINK}:\n",
         recording.display()
     );
