@@ -17,7 +17,10 @@ fn main() {
     let here = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap());
     let places = [here.join("dist"), here.join("../../web/dist")];
-    for place in &places {
+    // A path that is not there makes cargo run this, and compile the crate, each time: so only those
+    // that are, unless none is and one may come.
+    let there = places.iter().any(|place| place.is_dir());
+    for place in places.iter().filter(|place| place.is_dir() || !there) {
         println!("cargo::rerun-if-changed={}", place.display());
     }
     let mut files = Vec::new();

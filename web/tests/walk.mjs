@@ -43,6 +43,8 @@ const demo = spawn(
     stdio: ["ignore", "pipe", "inherit"],
   },
 );
+// It waits for nobody, so it ends with this, whatever happens.
+process.once("exit", () => demo.kill("SIGINT"));
 const left = [...MOMENTS];
 let url = null;
 for await (const line of createInterface({ input: demo.stdout })) {

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::round::Round;
 use crate::Moment;
 
 /// The doubt.
@@ -15,8 +16,7 @@ use crate::Moment;
 pub(super) struct Doubt {
     /// The logarithm of the size before, while it lasts.
     before: Option<f64>,
-    implied: [f64; Self::MOST],
-    count: usize,
+    round: Round,
     /// None is raised before then.
     next: Moment,
     wait: Duration,
@@ -43,20 +43,19 @@ const LONG: Duration = Duration::from_secs(60);
 
 impl Default for Doubt {
     fn default() -> Self {
-        Self { before: None, implied: [0.0; Self::MOST], count: 0, next: Moment::ZERO, wait: SHORT }
+        Self { before: None, round: Round::default(), next: Moment::ZERO, wait: SHORT }
     }
 }
 
 impl Doubt {
-    const MOST: usize = 16;
-
     /// A round took so much longer than allowed that `median` (a logarithm, below 0) is implied.
     /// Returns by how much to cut a size of exp(`ln_size`), if there is a doubt now.
     pub(super) fn raise(&mut self, now: Moment, median: f64, ln_size: f64) -> Option<f64> {
         if self.before.is_some() || median > FAR || now < self.next {
             return None;
         }
-        (self.before, self.count) = (Some(ln_size), 0);
+        self.before = Some(ln_size);
+        self.round.clear();
         Some(median.max(DEEPEST))
     }
 
@@ -69,20 +68,13 @@ impl Doubt {
         self.before.take()
     }
 
-    /// A batch that was cut implies a size of exp(`implied`); `slots` of them tell.
+    /// A batch that was cut implies a size of exp(`implied`); a round of them, with `slots` in flight,
+    /// tells.
     pub(super) fn push(&mut self, now: Moment, implied: f64, slots: f64) -> Option<Verdict> {
         let before = self.before?;
-        if let Some(place) = self.implied.get_mut(self.count) {
-            *place = implied;
-            self.count += 1;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "2 to 16")]
-        let needed = slots.ceil().clamp(2.0, 16.0) as usize;
-        if self.count < needed {
-            return None;
-        }
+        let median = self.round.push(implied, slots)?;
         self.before = None;
-        let found = self.median().min(before).max(before + DEEPEST);
+        let found = median.value.min(before).max(before + DEEPEST);
         if found < before - ANOTHER {
             self.wait = SHORT;
             return Some(Verdict::Slow(found, before));
@@ -90,12 +82,6 @@ impl Doubt {
         self.next = now + self.wait;
         self.wait = (2 * self.wait).min(LONG);
         Some(Verdict::Stall(found))
-    }
-
-    fn median(&mut self) -> f64 {
-        let round = self.implied.get_mut(..self.count).unwrap_or(&mut []);
-        round.sort_unstable_by(f64::total_cmp);
-        round.get(round.len() / 2).copied().unwrap_or(0.0)
     }
 }
 

@@ -36,6 +36,7 @@ mod hindsight;
 mod margin;
 mod objective;
 mod pairs;
+mod round;
 mod rounds;
 mod search;
 mod share;

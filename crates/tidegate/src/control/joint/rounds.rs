@@ -1,20 +1,19 @@
 //! Has the backend become slow, or was it one stall? A change shows in two rounds in a row.
 //!
-//! A round is as many answers as are in flight, to attempts that left after the round before was
-//! over; its median is one observation, however many attempts a stall hit. A first slow round may
+//! A [`Round`]'s answers are to attempts that left after the round before was over. A first slow round may
 //! be a stall, and the size moves little. A second one, whose attempts left after the first was
 //! over, is a change: then the size jumps by what the median implies, and what the slow rounds
 //! taught the margin is taken back. A backend that has become faster needs no jump: the votes of
 //! many quick answers raise the size soon enough, and a jump into the unknown is what hurts.
 
 use super::margin::NOISY;
+use super::round::{Median, Round};
 use crate::{Moment, Sample};
 
 /// Rounds so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rounds {
-    implied: [f64; Self::MOST],
-    count: usize,
+    round: Round,
     began: Moment,
     slow: u32,
 }
@@ -40,25 +39,15 @@ const ERRORS: f64 = 3.0;
 const MEDIAN: f64 = 1.25;
 
 impl Rounds {
-    const MOST: usize = 16;
-
     /// An answer of the plan in force; `spread` is that of latencies, `implied` as for [`Size::vote`](super::size::Size::vote).
     pub(super) fn push(&mut self, sample: &Sample, implied: f64, slots: f64, spread: f64) -> Said {
         if sample.sent.at < self.began {
             return Said::Nothing;
         }
-        if let Some(place) = self.implied.get_mut(self.count) {
-            *place = implied;
-            self.count += 1;
-        }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "2 to 16")]
-        let needed = slots.ceil().clamp(2.0, 16.0) as usize;
-        if self.count < needed {
+        let Some(Median { value: median, answers }) = self.round.push(implied, slots) else {
             return Said::Nothing;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "2 to 16")]
-        let usual = ERRORS * MEDIAN * spread / (needed as f64).sqrt();
-        let median = self.median();
+        };
+        let usual = ERRORS * MEDIAN * spread / f64::from(answers).sqrt();
         self.begin(sample.at);
         self.slow = if median < -usual.max(SLOW) { self.slow + 1 } else { 0 };
         match self.slow {
@@ -75,19 +64,14 @@ impl Rounds {
 
     /// Begins a round with what leaves from now on.
     pub(super) const fn begin(&mut self, now: Moment) {
-        (self.count, self.began) = (0, now);
+        self.round.clear();
+        self.began = now;
     }
 
     /// Begins anew, and forgets slow rounds.
     pub(super) const fn restart(&mut self, now: Moment) {
         self.begin(now);
         self.slow = 0;
-    }
-
-    fn median(&mut self) -> f64 {
-        let round = self.implied.get_mut(..self.count).unwrap_or(&mut []);
-        round.sort_unstable_by(f64::total_cmp);
-        round.get(round.len() / 2).copied().unwrap_or(0.0)
     }
 }
 
