@@ -162,13 +162,13 @@ impl<T: Send + 'static> Builder<T> {
     /// guards by [`Batcher::host_was_read`] only.
     ///
     /// ```
-    /// # use tidegate::{Batcher, guard::Limits, handler_fn};
+    /// use tidegate::Batcher;
+    /// use tidegate::guard::Limits;
+    ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tidegate::SettingError> {
     /// let limits = Limits { cpu: Some(0.9), in_flight_items: Some(20_000), ..Limits::default() };
-    /// let batcher = Batcher::builder()
-    ///     .guards(limits)
-    ///     .build(handler_fn(|_: Vec<u64>| async { Ok::<(), std::io::Error>(()) }))?;
+    /// let batcher = Batcher::builder().guards(limits).build(|_: Vec<u64>| async {})?;
     /// # Ok(())
     /// # }
     /// ```

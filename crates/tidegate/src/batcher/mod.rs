@@ -332,13 +332,15 @@ impl<T: Send + 'static, O: Send + 'static> Batcher<T, O> {
     /// a second is often enough. Reading it is the caller's affair: crates such as `sysinfo` do.
     ///
     /// ```
-    /// # use tidegate::{Batcher, guard::{Limits, Reading}, handler_fn};
+    /// use tidegate::Batcher;
+    /// use tidegate::guard::{Limits, Reading};
+    ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), tidegate::SettingError> {
     /// let batcher = Batcher::builder()
-    ///     .batch_size(1000)
+    ///     .batch_size_initial(1000)
     ///     .guards(Limits { cpu: Some(0.9), ..Limits::default() })
-    ///     .build(handler_fn(|_: Vec<u64>| async { Ok::<(), std::io::Error>(()) }))?;
+    ///     .build(|_: Vec<u64>| async {})?;
     /// batcher.host_was_read(&Reading { cpu: Some(0.97), ..Reading::default() });
     /// assert_eq!(batcher.stats().plan.batch_size, 500);
     /// # Ok(())
